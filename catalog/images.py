@@ -1,0 +1,231 @@
+"""Photo bytes to pixels: the one decode that training, export checks and serving share.
+
+Limits are checked on the header, before any pixel is read. JPEGs are decoded at a fraction of
+their size where the target allows (libjpeg's DCT scaling), so a large photo costs little more
+than a small one.
+"""
+
+import io
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from catalog.errors import ImageTooLarge, InvalidImage
+
+# Left out on purpose: EPS and WMF run other programs, ICO and ICNS state one size and hold
+# another, FITS, GRIB, HDF5 and BUFR are not photos.
+READABLE_FORMATS = (
+    "JPEG", "MPO", "PNG", "WEBP", "GIF", "AVIF", "TIFF", "BMP", "DIB",
+    "JPEG2000", "PPM", "TGA", "QOI", "PCX", "SGI",
+)  # fmt: skip
+
+PHOTO_SUFFIXES = frozenset(
+    (
+        ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".avif",
+        ".tif", ".tiff", ".bmp", ".dib", ".jp2", ".j2k", ".ppm", ".pgm", ".pbm", ".tga", ".qoi",
+        ".pcx", ".sgi",
+    )
+)  # fmt: skip
+
+# Raised whenever the same photo would decode to other pixels: embeddings depend on it.
+DECODE_REVISION = 1
+
+# A JPEG is decoded at no less than this multiple of the target before it is resized.
+_DRAFT_GAP = 1.5
+
+
+@dataclass(frozen=True)
+class ImageSpec:
+    """What the network sees: geometry of the decode and normalisation inside the graph.
+
+    Attributes:
+        size: side of the square input, px.
+        mean: per channel RGB, on the 0..255 scale.
+        std: per channel RGB, on the 0..255 scale.
+    """
+
+    size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class ImageLimits:
+    """The largest photo that is read.
+
+    Attributes:
+        max_bytes: encoded size.
+        max_pixels: width times height, from the header.
+    """
+
+    max_bytes: int = 20 * 2**20
+    max_pixels: int = 64_000_000
+
+
+DEFAULT_LIMITS = ImageLimits()
+
+
+def decode(
+    data: bytes, spec: ImageSpec, limits: ImageLimits = DEFAULT_LIMITS, *, where: str = ""
+) -> NDArray[np.uint8]:
+    """Decode one photo for the network: oriented, RGB, the central square, resized.
+
+    Animated photos give their first frame; alpha is composited on white.
+
+    Args:
+        data: the encoded photo.
+        spec: the geometry wanted; only ``size`` matters here.
+        limits: byte and pixel limits.
+        where: what to name in an error (a file, a row, a field).
+
+    Returns:
+        uint8 [size, size, 3], RGB.
+
+    Raises:
+        InvalidImage: not a photo we can read, or a damaged one.
+        ImageTooLarge: over a limit.
+    """
+    return decode_sizes(data, (spec.size,), limits, where=where)[0]
+
+
+def decode_sizes(
+    data: bytes, sizes: tuple[int, ...], limits: ImageLimits = DEFAULT_LIMITS, *, where: str = ""
+) -> tuple[NDArray[np.uint8], ...]:
+    """Decode one photo once, as `decode` does, at each of several sizes (largest sets the cost)."""
+    photo = _open(data, limits, where)
+    try:
+        photo.draft(None, (math.ceil(max(sizes) * _DRAFT_GAP),) * 2)
+        turn = _orientation(photo)
+        photo = _eight_bit(photo)
+        side = min(photo.size)
+        left, top = (photo.width - side) / 2, (photo.height - side) / 2
+        box = (left, top, left + side, top + side)
+        # The crop is square and central, so turning the small result equals turning the photo.
+        return tuple(_pixels(photo, size, box, turn) for size in sizes)
+    except Exception as error:  # each decoder plugin raises its own family
+        raise _unreadable(error, where) from error
+
+
+def jpeg_copy(
+    data: bytes,
+    longest_side: int = 320,
+    limits: ImageLimits = DEFAULT_LIMITS,
+    *,
+    where: str = "",
+) -> bytes:
+    """A small JPEG of the whole photo, upright, longest side at most ``longest_side`` px.
+
+    Raises:
+        InvalidImage: not a photo we can read, or a damaged one.
+        ImageTooLarge: over a limit.
+    """
+    photo = _open(data, limits, where)
+    try:
+        photo.draft(None, (longest_side, longest_side))
+        turn = _orientation(photo)
+        photo = _eight_bit(photo)
+        photo.thumbnail((longest_side, longest_side), Image.Resampling.BICUBIC, reducing_gap=2.0)
+        copy = _upright(_on_white(photo), turn)
+        out = io.BytesIO()
+        copy.save(out, "JPEG", quality=85)
+        return out.getvalue()
+    except Exception as error:  # each decoder plugin raises its own family
+        raise _unreadable(error, where) from error
+
+
+def _open(data: bytes, limits: ImageLimits, where: str) -> Image.Image:
+    if not data:
+        raise InvalidImage("the photo is empty (0 bytes).", where=where, fix="Send a photo.")
+    if len(data) > limits.max_bytes:
+        raise ImageTooLarge(
+            f"the photo has {len(data):,} bytes; at most {limits.max_bytes:,} are read.",
+            where=where,
+            fix="Send a smaller copy.",
+        )
+    try:
+        photo = Image.open(io.BytesIO(data), formats=READABLE_FORMATS)
+    except Image.DecompressionBombError as error:
+        raise ImageTooLarge(
+            f"the photo has far over {limits.max_pixels:,} pixels.",
+            where=where,
+            fix="Send a smaller copy.",
+        ) from error
+    except Exception as error:  # each decoder plugin raises its own family
+        raise _unreadable(error, where) from error
+    if photo.width * photo.height > limits.max_pixels:
+        raise ImageTooLarge(
+            f"the photo has {photo.width} x {photo.height} pixels; "
+            f"at most {limits.max_pixels:,} are read.",
+            where=where,
+            fix="Send a smaller copy.",
+        )
+    return photo
+
+
+def _unreadable(error: Exception, where: str) -> InvalidImage:
+    reason = "no known photo format" if isinstance(error, UnidentifiedImageError) else error
+    return InvalidImage(
+        f"not a readable photo ({reason}).",
+        where=where,
+        fix="Send a whole JPEG, PNG, WebP, AVIF, GIF, TIFF or BMP file.",
+    )
+
+
+def _orientation(photo: Image.Image) -> Image.Transpose | None:
+    turns = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_270,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_90,
+    }
+    try:
+        return turns.get(int(photo.getexif().get(0x0112, 1)))
+    except Exception:  # noqa: BLE001 - a damaged EXIF block must not cost the photo
+        return None
+
+
+def _eight_bit(photo: Image.Image) -> Image.Image:
+    """RGB or RGBA with 8 bits a channel, from any mode Pillow opens."""
+    if photo.mode in ("RGB", "RGBA"):
+        photo.load()
+        return photo
+    if photo.mode.startswith("I") or photo.mode == "F":
+        return _grey_from_wide(photo)
+    return photo.convert("RGBA" if photo.has_transparency_data else "RGB")
+
+
+def _grey_from_wide(photo: Image.Image) -> Image.Image:
+    values = np.asarray(photo, dtype=np.float32)
+    top = float(values.max(initial=0.0))
+    if photo.mode == "F":
+        scale = 255.0 if top <= 1.0 else 1.0
+    else:
+        scale = 1.0 if photo.mode == "I" and top <= 255 else 1 / 257
+    grey = np.clip(values * scale, 0, 255).round().astype(np.uint8)
+    return Image.fromarray(grey).convert("RGB")
+
+
+def _pixels(
+    photo: Image.Image,
+    size: int,
+    box: tuple[float, float, float, float],
+    turn: Image.Transpose | None,
+) -> NDArray[np.uint8]:
+    small = photo.resize((size, size), Image.Resampling.BICUBIC, box=box, reducing_gap=2.0)
+    return np.asarray(_upright(_on_white(small), turn))
+
+
+def _on_white(photo: Image.Image) -> Image.Image:
+    if photo.mode != "RGBA":
+        return photo
+    return Image.alpha_composite(Image.new("RGBA", photo.size, "white"), photo).convert("RGB")
+
+
+def _upright(photo: Image.Image, turn: Image.Transpose | None) -> Image.Image:
+    return photo if turn is None else photo.transpose(turn)

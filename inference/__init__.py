@@ -1,0 +1,1 @@
+"""A bundle at work without HTTP: ONNX session, evaluation, import."""

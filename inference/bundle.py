@@ -1,0 +1,212 @@
+"""The bundle: an immutable directory with the exported graphs and all that is needed to use them.
+
+Its version is a hash of its content. Every file is checked against its SHA-256 when the bundle
+is read; nothing in it is unpickled.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from catalog.errors import InvalidBundle
+from catalog.images import ImageSpec
+from catalog.match import MatchModel
+from catalog.tree import CategoryTree
+
+_DOCUMENT = "bundle.json"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Variant(_Part):
+    """One graph of the bundle.
+
+    Attributes:
+        file: its name in the bundle.
+        sha256: of the file.
+        accuracy: top-1 on the held-out photos of training, a fraction.
+        agreement: share of those photos with the same top-1 as fp32.
+        images_per_second: in-process, at the batch size it was measured with.
+    """
+
+    file: str
+    sha256: str
+    accuracy: float | None = None
+    agreement: float | None = None
+    images_per_second: float | None = None
+
+
+class Thresholds(_Part):
+    """When an answer is given without a person.
+
+    Attributes:
+        certainty: rolled-up probability a category must reach to be the answer.
+        unknown: a photo whose likeliest class stays below this is like nothing learnt.
+    """
+
+    certainty: float = Field(ge=0, le=1)
+    unknown: float = Field(ge=0, le=1)
+
+
+class BundleDocument(_Part):
+    """bundle.json.
+
+    Attributes:
+        schema_version: of this document.
+        version: hash of the bundle's content.
+        classes: category paths in the order of the graph's outputs.
+        image: geometry of the decode; the graph normalises by itself.
+        temperature: the logits were divided by this inside the graph.
+        thresholds: when to answer alone.
+        embedding_id: hash of all that decides the embedding.
+        embedding_dimension: its width.
+        variants: graphs by name (fp32, fp16, int8).
+        match: the match model, as JSON.
+        provenance: run, data, versions it was made from.
+    """
+
+    schema_version: Literal[1] = 1
+    version: str
+    classes: tuple[str, ...] = Field(min_length=1)
+    image: ImageSpec
+    temperature: float = Field(gt=0)
+    thresholds: Thresholds
+    embedding_id: str
+    embedding_dimension: int = Field(gt=0)
+    variants: dict[str, Variant] = Field(min_length=1)
+    match: dict[str, Any]
+    provenance: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified bundle on disk."""
+
+    directory: Path
+    document: BundleDocument
+
+    @property
+    def tree(self) -> CategoryTree:
+        """The tree of the bundle's classes."""
+        return CategoryTree(self.document.classes)
+
+    @property
+    def match_model(self) -> MatchModel:
+        """The match model that came with the bundle."""
+        return MatchModel.from_json(self.document.match)
+
+    def graph(self, variant: str) -> Path:
+        """Path of a variant's graph.
+
+        Raises:
+            InvalidBundle: the bundle has no such variant.
+        """
+        found = self.document.variants.get(variant)
+        if found is None:
+            raise InvalidBundle(
+                f"no variant {variant!r}; it has {', '.join(self.document.variants)}.",
+                where=str(self.directory),
+            )
+        return self.directory / found.file
+
+
+def read_bundle(directory: Path | str) -> Bundle:
+    """Read a bundle and verify every file's checksum and the version.
+
+    Raises:
+        InvalidBundle: missing, of another schema, or changed since it was written.
+    """
+    directory = Path(directory)
+    path = directory / _DOCUMENT
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InvalidBundle(
+            f"no {_DOCUMENT} here, so it is no bundle.",
+            where=str(directory),
+            fix="`catalens export RUN BUNDLE` makes one.",
+        ) from error
+    except (OSError, ValueError) as error:
+        raise InvalidBundle(f"cannot be read ({error}).", where=str(path)) from error
+    try:
+        document = BundleDocument.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise InvalidBundle(f"field {field!r}: {first['msg']}.", where=str(path)) from error
+    if _version(document.model_dump(mode="json")) != document.version:
+        raise InvalidBundle(
+            "its content does not match its version: it was changed after export.",
+            where=str(path),
+            fix="Export again, or copy the whole bundle again.",
+        )
+    for name, variant in document.variants.items():
+        _verify(directory / variant.file, variant.sha256, name)
+    return Bundle(directory, document)
+
+
+def write_bundle(
+    directory: Path, fields: Mapping[str, Any], graphs: Mapping[str, tuple[Path, dict[str, Any]]]
+) -> Bundle:
+    """Write a new bundle: all or nothing, and never over another.
+
+    Args:
+        directory: where; must not exist.
+        fields: of `BundleDocument`, without ``version`` and ``variants``.
+        graphs: per variant, the graph's file (moved in) and the measured facts of `Variant`.
+
+    Raises:
+        InvalidBundle: the directory exists.
+    """
+    if directory.exists():
+        raise InvalidBundle(
+            "already exists, and bundles are immutable.",
+            where=str(directory),
+            fix="Name another directory.",
+        )
+    unfinished = directory.with_name(f".{directory.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    variants = {}
+    for name, (graph, facts) in graphs.items():
+        file = f"model.{name}.onnx"
+        shutil.copyfile(graph, unfinished / file)
+        variants[name] = Variant(file=file, sha256=_sha256(unfinished / file), **facts)
+    draft = BundleDocument(version="", variants=variants, **fields)
+    document = draft.model_copy(update={"version": _version(draft.model_dump(mode="json"))})
+    (unfinished / _DOCUMENT).write_text(document.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    unfinished.rename(directory)
+    return Bundle(directory, document)
+
+
+def _version(document: dict[str, Any]) -> str:
+    content = {key: value for key, value in document.items() if key != "version"}
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _verify(path: Path, expected: str, variant: str) -> None:
+    try:
+        actual = _sha256(path)
+    except OSError as error:
+        raise InvalidBundle(f"variant {variant} cannot be read ({error}).", where=str(path)) from error
+    if actual != expected:
+        raise InvalidBundle(
+            f"the graph of variant {variant} was changed: its SHA-256 is {actual[:12]}..., "
+            f"bundle.json says {expected[:12]}....",
+            where=str(path),
+            fix="Copy the bundle again from where it was exported.",
+        )

@@ -1,0 +1,1 @@
+"""Online: the Ray Serve application, its HTTP API and the live catalog."""

@@ -1,0 +1,1 @@
+"""Labelled photos to a trained run, with Ray Train."""

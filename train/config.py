@@ -1,0 +1,54 @@
+"""Every setting of a training; the command line is made from this dataclass."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Recipe = Literal["auto", "probe", "finetune"]
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How to train.
+
+    Attributes:
+        recipe: probe trains a linear head on the frozen backbone; finetune goes on from there with
+            the whole network; auto takes finetune where the budget allows it.
+        budget: wall time for the whole run, such as 25m or 1h30m; epochs are chosen to fit.
+        epochs: finetune epochs at most.
+        backbone: a timm model name, or torchvision:NAME.
+        weights: pretrained weights from a file, instead of the package's or the hub's.
+        embedding: width of the embedding at most; never more than there are photos.
+        batch_size: photos per step over all workers together.
+        rate: peak learning rate of the head in finetune.
+        backbone_rate: the backbone's rate as a share of the head's.
+        weight_decay: of finetune.
+        label_smoothing: of finetune.
+        balance: class weights in the loss are frequency to the power of minus this; 0 leaves the
+            classes as they are, 1 gives each class the same weight.
+        patience: finetune stops after this many epochs without a better held-out loss.
+        held_out: share of the products set aside for early stopping and calibration.
+        folds: folds of the probe's out-of-sample predictions.
+        workers: training processes; the result does not depend on it but for noise.
+        device: cpu, cuda, or auto for a GPU where there is one.
+        seed: of the split, the order and the augmentation.
+    """
+
+    recipe: Recipe = "auto"
+    budget: str | None = None
+    epochs: int = 14
+    backbone: str = "tf_efficientnet_lite0"
+    weights: Path | None = None
+    embedding: int = 256
+    batch_size: int = 32
+    rate: float = 1e-3
+    backbone_rate: float = 0.3
+    weight_decay: float = 0.02
+    label_smoothing: float = 0.1
+    balance: float = 0.0
+    patience: int = 4
+    held_out: float = 0.1
+    folds: int = 5
+    workers: int = 1
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    seed: int = 0

@@ -1,0 +1,91 @@
+"""The network that is trained and exported: backbone, classifier head, embedding."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from catalog.images import ImageSpec
+from train.backbones import create_backbone, feature_count
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """All that is needed to build a `Network` before its weights are read.
+
+    Attributes:
+        backbone: name, as `train.backbones.create_backbone` takes it.
+        features: width of the backbone's features.
+        classes: number of classes.
+        embedding: width of the embedding.
+        image: what the network sees.
+    """
+
+    backbone: str
+    features: int
+    classes: int
+    embedding: int
+    image: ImageSpec
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for run.json."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Architecture":
+        """The inverse of `to_json`."""
+        image = values["image"]
+        spec = ImageSpec(image["size"], tuple(image["mean"]), tuple(image["std"]))
+        return cls(**{**values, "image": spec})
+
+
+class Network(nn.Module):
+    """Backbone, linear head, and a linear map of the features to the embedding."""
+
+    def __init__(self, backbone: nn.Module, architecture: Architecture) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.backbone = backbone
+        self.head = nn.Linear(architecture.features, architecture.classes)
+        self.embedding = nn.Linear(architecture.features, architecture.embedding)
+        spec = architecture.image
+        # Buffers, so that they move with the module; not weights, so not saved.
+        for name, values in (("mean", spec.mean), ("std", spec.std)):
+            buffer = torch.tensor(values).view(1, 3, 1, 1)
+            self.register_buffer(name, buffer, persistent=False)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Pooled features; ``images`` uint8 or float32 [N, 3, S, S] on 0..255 -> [N, features]."""
+        return self.backbone((images.float() - self.mean) / self.std)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits; ``images`` uint8 or float32 [N, 3, S, S] on 0..255 -> float32 [N, classes]."""
+        return self.head(self.features(images))
+
+
+def new_network(
+    backbone: str, *, classes: int, embedding: int, weights: Path | None = None
+) -> Network:
+    """A network with a pretrained backbone, a zero head and a random embedding."""
+    module, spec = create_backbone(backbone, weights=weights)
+    architecture = Architecture(backbone, feature_count(module, spec), classes, embedding, spec)
+    network = Network(module, architecture)
+    nn.init.zeros_(network.head.weight)
+    nn.init.zeros_(network.head.bias)
+    return network
+
+
+def load_network(architecture: Architecture, weights: Path) -> Network:
+    """The network of a finished run, in evaluation mode."""
+    module, _ = create_backbone(architecture.backbone, pretrained=False)
+    network = Network(module, architecture)
+    network.load_state_dict(load_file(weights))
+    return network.eval()
+
+
+def save_network(network: Network, path: Path) -> None:
+    """Write the weights as safetensors."""
+    save_file({key: value.contiguous() for key, value in network.state_dict().items()}, path)
