@@ -45,6 +45,7 @@ def write_graph(served: ServedNetwork, path: Path) -> None:
         dynamo=True,
         verbose=False,
     )
+    assert program is not None  # None only without dynamo
     program.optimize()
     program.save(str(path), external_data=False)
     onnx.checker.check_model(str(path), full_check=True)

@@ -14,9 +14,7 @@ BATCH_SIZES = (1, 2, 3, 7, 16, 33)
 TOLERANCE = 1e-4
 
 
-def check_parity(
-    served: ServedNetwork, graph: Path, photos: NDArray[np.uint8]
-) -> dict[int, float]:
+def check_parity(served: ServedNetwork, graph: Path, photos: NDArray[np.uint8]) -> dict[int, float]:
     """Largest absolute difference of probabilities and embeddings per batch size.
 
     Args:
@@ -35,8 +33,7 @@ def check_parity(
             expected = [output.numpy() for output in served(torch.from_numpy(batch))]
         actual = session.run(["probabilities", "embedding"], {"images": batch})
         differences[size] = max(
-            float(np.abs(left - right).max())
-            for left, right in zip(expected, actual, strict=True)
+            float(np.abs(left - right).max()) for left, right in zip(expected, actual, strict=True)
         )
         if not differences[size] <= TOLERANCE:
             raise InvalidBundle(

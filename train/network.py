@@ -51,19 +51,21 @@ class Network(nn.Module):
         self.backbone = backbone
         self.head = nn.Linear(architecture.features, architecture.classes)
         self.embedding = nn.Linear(architecture.features, architecture.embedding)
-        spec = architecture.image
         # Buffers, so that they move with the module; not weights, so not saved.
-        for name, values in (("mean", spec.mean), ("std", spec.std)):
-            buffer = torch.tensor(values).view(1, 3, 1, 1)
-            self.register_buffer(name, buffer, persistent=False)
+        self.mean: Tensor
+        self.std: Tensor
+        for name, values in (("mean", architecture.image.mean), ("std", architecture.image.std)):
+            self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
 
     def features(self, images: Tensor) -> Tensor:
         """Pooled features; ``images`` uint8 or float32 [N, 3, S, S] on 0..255 -> [N, features]."""
-        return self.backbone((images.float() - self.mean) / self.std)
+        pooled: Tensor = self.backbone((images.float() - self.mean) / self.std)
+        return pooled
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits; ``images`` uint8 or float32 [N, 3, S, S] on 0..255 -> float32 [N, classes]."""
-        return self.head(self.features(images))
+        logits: Tensor = self.head(self.features(images))
+        return logits
 
 
 def new_network(

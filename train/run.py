@@ -84,11 +84,14 @@ class Run:
 
     def held_out(self) -> HeldOut:
         """Read predictions.parquet."""
-        table = pq.read_table(self.directory / PREDICTIONS)
-        logits = np.stack(table["logits"].to_numpy()).astype(np.float32)
-        return HeldOut(
-            tuple(table["image"].to_pylist()), tuple(table["category"].to_pylist()), logits
-        )
+        return read_predictions(self.directory)
+
+
+def read_predictions(directory: Path) -> HeldOut:
+    """The inverse of `write_predictions`."""
+    table = pq.read_table(directory / PREDICTIONS)
+    logits = np.stack(table["logits"].to_numpy()).astype(np.float32)
+    return HeldOut(tuple(table["image"].to_pylist()), tuple(table["category"].to_pylist()), logits)
 
 
 def read_run(directory: Path | str) -> Run:

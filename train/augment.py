@@ -1,0 +1,100 @@
+"""Augmentation of a batch in one go: crop, mirror, light, CutMix."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+_SMALLEST_CROP = 0.4
+_ASPECT = math.log(4 / 3)
+_LIGHT = 0.3
+_CUTMIX_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Draw:
+    """The random numbers of one global batch, drawn once so that they do not depend on workers.
+
+    Attributes:
+        crop: float32 [N, 4], uniform: area, aspect, left, top.
+        mirror: bool [N].
+        light: float32 [N, 3], -1 to 1: brightness, contrast, saturation.
+        cut: float32 [4], uniform: whether, area, left, top.
+    """
+
+    crop: Tensor
+    mirror: Tensor
+    light: Tensor
+    cut: Tensor
+
+    def part(self, rows: slice) -> "Draw":
+        """The draw for one rank's photos."""
+        return Draw(self.crop[rows], self.mirror[rows], self.light[rows], self.cut)
+
+
+def draw(count: int, seed: int) -> Draw:
+    """Random numbers for a batch of ``count`` photos."""
+    generator = torch.Generator().manual_seed(seed)
+    return Draw(
+        torch.rand(count, 4, generator=generator),
+        torch.rand(count, generator=generator) < 0.5,
+        torch.rand(count, 3, generator=generator) * 2 - 1,
+        torch.rand(4, generator=generator),
+    )
+
+
+def augment(images: Tensor, size: int, drawn: Draw) -> Tensor:
+    """Random resized crop, mirror and light, a different one for each photo.
+
+    Args:
+        images: uint8 [N, H, H, 3].
+        size: side of the result, px.
+        drawn: the random numbers.
+
+    Returns:
+        float32 [N, 3, size, size] on 0..255.
+    """
+    pixels = images.permute(0, 3, 1, 2).float()
+    area = _SMALLEST_CROP + (1 - _SMALLEST_CROP) * drawn.crop[:, 0]
+    aspect = torch.exp((drawn.crop[:, 1] * 2 - 1) * _ASPECT / 2)
+    width = (area.sqrt() * aspect).clamp(max=1.0)
+    height = (area.sqrt() / aspect).clamp(max=1.0)
+    theta = torch.zeros(len(images), 2, 3)
+    theta[:, 0, 0] = torch.where(drawn.mirror, -width, width)
+    theta[:, 1, 1] = height
+    theta[:, 0, 2] = (drawn.crop[:, 2] * 2 - 1) * (1 - width)
+    theta[:, 1, 2] = (drawn.crop[:, 3] * 2 - 1) * (1 - height)
+    grid = F.affine_grid(theta.to(pixels.device), [len(images), 3, size, size], align_corners=False)
+    cropped = F.grid_sample(pixels, grid, padding_mode="reflection", align_corners=False)
+    return _light(cropped, drawn.light.to(pixels.device))
+
+
+def cut_and_mix(images: Tensor, targets: Tensor, drawn: Draw) -> tuple[Tensor, Tensor]:
+    """CutMix (Yun et al. 2019, arXiv:1905.04899) of a batch with itself in reverse order.
+
+    Args:
+        images: float32 [N, 3, S, S].
+        targets: float32 [N, classes], rows sum to 1.
+        drawn: the random numbers.
+    """
+    whether, area, left, top = drawn.cut.tolist()
+    if whether >= _CUTMIX_SHARE:
+        return images, targets
+    size = images.shape[-1]
+    side = round(size * math.sqrt(area))
+    x, y = round(left * (size - side)), round(top * (size - side))
+    mixed = images.clone()
+    mixed[:, :, y : y + side, x : x + side] = images.flip(0)[:, :, y : y + side, x : x + side]
+    share = side * side / (size * size)
+    return mixed, targets * (1 - share) + targets.flip(0) * share
+
+
+def _light(pixels: Tensor, light: Tensor) -> Tensor:
+    brightness, contrast, saturation = (1 + _LIGHT * light).view(-1, 3, 1, 1, 1).unbind(1)
+    pixels = pixels * brightness
+    mean = pixels.mean(dim=(1, 2, 3), keepdim=True)
+    pixels = (pixels - mean) * contrast + mean
+    grey = pixels.mean(dim=1, keepdim=True)
+    return ((pixels - grey) * saturation + grey).clamp(0, 255)

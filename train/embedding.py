@@ -1,0 +1,30 @@
+"""The embedding: features whitened with shrinkage and cut to their strongest directions."""
+
+import torch
+from torch import Tensor
+
+from train.network import Network
+
+# Between plain PCA (0 would whiten fully, 1 not at all): noise directions are not blown up.
+_SHRINKAGE = 0.5
+
+
+def embedding_width(asked: int, photos: int, features: int) -> int:
+    """Width that so many photos can fill."""
+    return max(1, min(asked, photos - 1, features))
+
+
+def fit_embedding(network: Network, features: Tensor) -> None:
+    """Set the network's embedding layer from features float32 [N, features].
+
+    PCA whitening (Jegou & Chum 2012, ECCV), each variance drawn towards the mean of those kept.
+    """
+    mean = features.mean(0)
+    _, scale, directions = torch.linalg.svd(features - mean, full_matrices=False)
+    width = network.architecture.embedding
+    variances = scale[:width].square() / max(len(features) - 1, 1)
+    shrunk = (1 - _SHRINKAGE) * variances + _SHRINKAGE * variances.mean()
+    weight = directions[:width] / shrunk.sqrt()[:, None]
+    with torch.no_grad():
+        network.embedding.weight.copy_(weight)
+        network.embedding.bias.copy_(-weight @ mean)

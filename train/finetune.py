@@ -1,0 +1,273 @@
+"""Fine-tuning: the whole network, the backbone at a lower rate, from the probe's head on."""
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.parallel import DistributedDataParallel
+
+from train.augment import Draw, augment, cut_and_mix, draw
+from train.averaging import WeightAverage
+from train.budget import epochs_that_fit, parse_budget
+from train.config import TrainConfig
+from train.distributed import Ranks
+from train.features import compute_features
+from train.network import Network
+from train.photos import Photos
+from train.progress import Step
+
+_AVERAGE_DECAY = 0.995
+_WARM_UP = 0.1
+_GRADIENT_NORM = 5.0
+
+
+@dataclass
+class Learning:
+    """Everything that changes while fine-tuning; a checkpoint holds it whole.
+
+    Attributes:
+        network: the weights being trained.
+        optimizer: AdamW over them.
+        average: their moving average, the weights that are judged and kept.
+        epoch: epochs done.
+        seconds: wall time of those epochs.
+        best: the average's weights with the lowest held-out loss.
+        best_loss: that loss.
+        best_epoch: when it was.
+        progress: share of the schedule done; never goes back when the plan gets shorter.
+        records: one per epoch, for run.json.
+    """
+
+    network: Network
+    optimizer: torch.optim.Optimizer
+    average: WeightAverage
+    epoch: int = 0
+    seconds: float = 0.0
+    best: dict[str, Tensor] = field(default_factory=dict)
+    best_loss: float = math.inf
+    best_epoch: int = 0
+    progress: float = 0.0
+    records: list[dict[str, Any]] = field(default_factory=list)
+
+    @classmethod
+    def start(cls, network: Network, config: TrainConfig) -> "Learning":
+        """Before the first epoch."""
+        optimizer = torch.optim.AdamW(_groups(network, config), betas=(0.9, 0.99))
+        return cls(network, optimizer, WeightAverage(network, _AVERAGE_DECAY))
+
+    def state(self) -> dict[str, Any]:
+        """Plain values and tensors for a checkpoint."""
+        return {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "average": self.average.weights,
+            "average_steps": self.average.steps,
+            "epoch": self.epoch,
+            "seconds": self.seconds,
+            "best": self.best,
+            "best_loss": self.best_loss,
+            "best_epoch": self.best_epoch,
+            "progress": self.progress,
+            "records": self.records,
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.average.weights = state["average"]
+        self.average.steps = state["average_steps"]
+        for key in ("epoch", "seconds", "best", "best_loss", "best_epoch", "progress", "records"):
+            setattr(self, key, state[key])
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is learnt: photos, their classes, and which are set aside.
+
+    Attributes:
+        photos: of the run.
+        targets: int64 [N].
+        train: int64 indices of the photos that are trained on.
+        held_out: int64 indices of the photos that are only judged.
+        class_weights: float32 [classes].
+    """
+
+    photos: Photos
+    targets: Tensor
+    train: NDArray[np.int64]
+    held_out: NDArray[np.int64]
+    class_weights: Tensor
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """One worker's fine-tuning of a network.
+
+    Attributes:
+        task: what to learn.
+        config: how.
+        ranks: this worker among the workers.
+        device: of this worker.
+        elapsed: seconds of the run used before the first epoch.
+        progress: told of every step.
+        checkpoint: called after every epoch, on every rank.
+    """
+
+    task: Task
+    config: TrainConfig
+    ranks: Ranks
+    device: torch.device
+    elapsed: float
+    progress: Callable[[Step], None]
+    checkpoint: Callable[[Learning], None]
+
+    def run(self, learning: Learning) -> None:
+        """Train until the plan, the budget or patience ends; ``learning.best`` is the result."""
+        network = learning.network
+        model = DistributedDataParallel(network) if self.ranks.world > 1 else network
+        while learning.epoch < (planned := self._planned_epochs(learning)):
+            started = time.perf_counter()
+            record = self._train_epoch(learning, model, planned) | self._judge(learning)
+            seconds = self.ranks.longest(time.perf_counter() - started)
+            learning.epoch += 1
+            learning.seconds += seconds
+            learning.records.append({**record, "seconds": round(seconds, 2)})
+            if record["held_out_loss"] < learning.best_loss:
+                learning.best_loss, learning.best_epoch = record["held_out_loss"], learning.epoch
+                learning.best = copy.deepcopy(learning.average.weights)
+            self.checkpoint(learning)
+            if learning.epoch - learning.best_epoch >= self.config.patience:
+                return
+
+    def _planned_epochs(self, learning: Learning) -> int:
+        if learning.epoch == 0 or self.config.budget is None:
+            return self.config.epochs
+        return epochs_that_fit(
+            parse_budget(self.config.budget),
+            self.elapsed + learning.seconds,
+            learning.epoch,
+            learning.seconds / learning.epoch,
+            self.config.epochs,
+        )
+
+    def _train_epoch(self, learning: Learning, model: nn.Module, planned: int) -> dict[str, Any]:
+        learning.network.train()
+        rng = np.random.default_rng([self.config.seed, learning.epoch])
+        order = rng.permutation(self.task.train)
+        steps = max(1, math.ceil(len(order) / self.config.batch_size))
+        loss_sum, seen = torch.zeros(()), torch.zeros(self.ranks.world)
+        for step, batch in enumerate(np.array_split(order, steps)):
+            learning.progress = max(learning.progress, (learning.epoch + step / steps) / planned)
+            scale = _schedule(learning.progress)
+            for group in learning.optimizer.param_groups:
+                group["lr"] = group["peak"] * scale
+            drawn = draw(len(batch), seed=int(rng.integers(2**31)))
+            loss = self._step(learning, model, batch, drawn)
+            loss_sum += loss
+            seen[self.ranks.rank] += (
+                self.ranks.part(len(batch)).stop - self.ranks.part(len(batch)).start
+            )
+            rate = self.config.rate * scale
+            note = (
+                f"epoch {learning.epoch + 1}/{planned}  rate {rate:.1e}  "
+                f"loss {loss_sum / (step + 1):.3f}  {_last_top1(learning)}"
+            )
+            done = learning.epoch * steps + step + 1
+            self.progress(Step("finetune", done, planned * steps, note))
+        return {
+            "phase": "finetune",
+            "epoch": learning.epoch + 1,
+            "rate": rate,
+            "train_loss": round(float(self.ranks.sum(loss_sum / self.ranks.world)) / steps, 4),
+            "photos_per_rank": [int(count) for count in self.ranks.sum(seen)],
+        }
+
+    def _step(
+        self, learning: Learning, model: nn.Module, batch: NDArray[np.int64], drawn: Draw
+    ) -> Tensor:
+        """One update on this rank's part of a global batch; the loss, detached, on the CPU."""
+        part = self.ranks.part(len(batch))
+        own = batch[part]
+        pixels = torch.from_numpy(self.task.photos.canvas[np.sort(own)]).to(self.device)
+        labels = self.task.targets[np.sort(own)].to(self.device)
+        images = augment(pixels, self.task.photos.plain.shape[1], drawn.part(part))
+        classes = len(self.task.class_weights)
+        images, targets = cut_and_mix(images, F.one_hot(labels, classes).float(), drawn)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            logits = model(images.contiguous(memory_format=torch.channels_last))
+        loss = F.cross_entropy(
+            logits.float(),
+            targets,
+            weight=self.task.class_weights.to(self.device),
+            label_smoothing=self.config.label_smoothing,
+        )
+        learning.optimizer.zero_grad()
+        # DDP averages over ranks; parts may differ by a photo, the photos must not.
+        (loss * (len(own) * self.ranks.world / len(batch))).backward()
+        nn.utils.clip_grad_norm_(model.parameters(), _GRADIENT_NORM)
+        learning.optimizer.step()
+        learning.average.update(learning.network)
+        return loss.detach().cpu()
+
+    def _judge(self, learning: Learning) -> dict[str, float]:
+        """Loss and top-1 of the averaged weights on the photos set aside, shared over ranks."""
+        network = copy.deepcopy(learning.network)
+        learning.average.copy_to(network)
+        own = self.task.held_out[self.ranks.part(len(self.task.held_out))]
+        logits = predict(network, self.task.photos.plain[own], self.device)
+        targets = self.task.targets[own]
+        sums = torch.stack(
+            [
+                F.cross_entropy(logits, targets, reduction="sum"),
+                (logits.argmax(1) == targets).sum().float(),
+            ]
+        )
+        loss, right = (self.ranks.sum(sums) / max(1, len(self.task.held_out))).tolist()
+        return {"held_out_loss": round(loss, 4), "held_out_top1": round(right, 4)}
+
+
+def predict(network: Network, photos: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """Logits float32 [N, classes] of photos uint8 [N, S, S, 3], on the CPU."""
+    features = compute_features(network, photos, device)
+    with torch.inference_mode():
+        logits: Tensor = network.head(features.to(device))
+    return logits.float().cpu()
+
+
+def _groups(network: Network, config: TrainConfig) -> list[dict[str, Any]]:
+    """Head and backbone at their rates; no decay on biases and normalisation."""
+    groups = []
+    for module, rate in (
+        (network.head, config.rate),
+        (network.backbone, config.rate * config.backbone_rate),
+    ):
+        parameters = [value for value in module.parameters() if value.requires_grad]
+        for decay, chosen in (
+            (config.weight_decay, [value for value in parameters if value.ndim > 1]),
+            (0.0, [value for value in parameters if value.ndim <= 1]),
+        ):
+            groups.append({"params": chosen, "lr": rate, "peak": rate, "weight_decay": decay})
+    return groups
+
+
+def _schedule(progress: float) -> float:
+    """Share of the peak rate: linear warm-up, then cosine to nearly nothing."""
+    if progress < _WARM_UP:
+        return 0.05 + 0.95 * progress / _WARM_UP
+    rest = (progress - _WARM_UP) / (1 - _WARM_UP)
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * rest))
+
+
+def _last_top1(learning: Learning) -> str:
+    if not learning.records:
+        return ""
+    return f"held-out top-1 {learning.records[-1]['held_out_top1']:.3f}"

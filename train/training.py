@@ -1,0 +1,179 @@
+"""Training from the driver's side: read, decode, run the workers, write the run."""
+
+import importlib.metadata
+import json
+import os
+import shutil
+import time
+from collections import Counter
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from rich.console import Console
+from scipy.special import softmax
+
+from catalog.errors import InvalidManifest
+from catalog.manifest import Manifest, ManifestConfig, read_manifest
+from catalog.metrics import classification_report
+from catalog.tree import CategoryTree
+from train.backbones import create_backbone
+from train.budget import parse_budget
+from train.cluster import STORAGE, ray_cluster, run_workers
+from train.config import TrainConfig
+from train.network import Architecture
+from train.photos import Photos, prepare_photos
+from train.plan import PLAN, Plan, new_plan, read_plan, write_plan
+from train.progress import ProgressBars, Step
+from train.report import write_report
+from train.run import (
+    BAD_ROWS,
+    DOCUMENT,
+    Run,
+    RunDocument,
+    read_predictions,
+    read_run,
+    write_document,
+)
+from train.split import hold_out
+from train.worker import PREPARED, PROGRESS, RESULT
+
+# On two CPU cores a photo costs this many seconds per epoch of fine-tuning; with fewer than
+# three epochs in the budget, `auto` stays with the probe.
+_SECONDS_PER_PHOTO = 0.05
+_EPOCHS_WORTH_IT = 3
+_AUTO_BUDGET = 30 * 60.0
+_VERSIONED = ("catalens", "torch", "torchvision", "timm", "ray", "pillow", "numpy")
+
+
+def train(
+    source: str,
+    run_directory: Path | str,
+    manifest_config: ManifestConfig = ManifestConfig(),
+    config: TrainConfig = TrainConfig(),
+    *,
+    resume: bool = False,
+    console: Console | None = None,
+) -> Run:
+    """Train on a manifest's ``train`` rows, or on all of them when it has no splits.
+
+    Args:
+        source: manifest, as `catalog.manifest.read_manifest` takes it.
+        run_directory: a new directory, or with ``resume`` the one of a run that was stopped.
+        manifest_config: column names.
+        config: how to train.
+        resume: go on with a stopped run, with the manifest and settings it was started with.
+        console: where progress is drawn.
+
+    Raises:
+        InvalidManifest: it cannot be used, or has fewer than two categories.
+        InvalidRun: the directory is taken, or there is nothing to resume.
+        InvalidRequest: a setting that makes no sense.
+        DeviceUnavailable: a GPU was asked for and Ray has none.
+    """
+    started = time.time()
+    directory = Path(run_directory).absolute()
+    if resume and (directory / DOCUMENT).exists():
+        return read_run(directory)
+    plan = read_plan(directory) if resume else new_plan(directory, source, manifest_config, config)
+    manifest = _training_rows(read_manifest(plan.source, plan.manifest))
+    _, spec = create_backbone(plan.config.backbone, pretrained=False)
+    plan = replace(plan, config=_resolve_recipe(plan.config, len(manifest.rows)))
+    write_plan(directory, plan)
+    (directory / PROGRESS).unlink(missing_ok=True)
+    with ProgressBars(directory / PROGRESS, console or Console(stderr=True)) as bars:
+        photos = prepare_photos(
+            manifest,
+            directory / PREPARED,
+            spec.size,
+            with_canvas=plan.config.recipe == "finetune",
+            threads=os.cpu_count() or 1,
+            bad_rows_file=directory / BAD_ROWS,
+            progress=lambda done, total: bars.show(Step("decode", done, total)),
+        )
+        classes = _classes(photos, plan.source)
+        decoded = time.time()
+        with ray_cluster():
+            run_workers(directory, plan.name, plan.config, classes, started)
+    seconds = {"decode": decoded - started, "train": time.time() - decoded}
+    write_document(directory, _document(directory, plan, manifest, photos, classes, seconds))
+    run = read_run(directory)
+    write_report(run)
+    _tidy(directory)
+    return run
+
+
+def _training_rows(manifest: Manifest) -> Manifest:
+    has_splits = any(row.split for row in manifest.rows)
+    return manifest.split("train") if has_splits else manifest
+
+
+def _resolve_recipe(config: TrainConfig, photos: int) -> TrainConfig:
+    if config.recipe != "auto":
+        return config
+    budget = parse_budget(config.budget) if config.budget else _AUTO_BUDGET
+    fits = budget >= _EPOCHS_WORTH_IT * photos * _SECONDS_PER_PHOTO
+    return replace(config, recipe="finetune" if fits else "probe")
+
+
+def _classes(photos: Photos, source: str) -> tuple[str, ...]:
+    classes = tuple(sorted({row.category or "" for row in photos.rows}))
+    if len(classes) < 2:
+        raise InvalidManifest(
+            f"only one category ({', '.join(classes) or 'none'}) has photos to train on.",
+            where=source,
+            fix="Give photos of at least two categories.",
+        )
+    return classes
+
+
+def _document(
+    directory: Path,
+    plan: Plan,
+    manifest: Manifest,
+    photos: Photos,
+    classes: tuple[str, ...],
+    seconds: dict[str, float],
+) -> RunDocument:
+    result = json.loads((directory / PREPARED / RESULT).read_text(encoding="utf-8"))
+    held_out = read_predictions(directory)
+    probabilities = softmax(held_out.logits, axis=1)
+    return RunDocument(
+        recipe=plan.config.recipe,
+        config=plan.config_json(),
+        manifest={"source": plan.source, **asdict(plan.manifest)},
+        data={
+            "fingerprint": photos.fingerprint,
+            "photos": len(photos.rows),
+            "products": len({row.id for row in photos.rows}),
+            "held_out_photos": len(held_out.images),
+            "bad_rows": len(manifest.rows) - len(photos.rows) + len(manifest.bad),
+        },
+        classes=classes,
+        architecture=Architecture.from_json(result["architecture"]),
+        epochs=tuple(result["records"]),
+        metrics=classification_report(CategoryTree(classes), probabilities, held_out.truth),
+        seconds={step: round(value, 1) for step, value in seconds.items()},
+        versions={name: importlib.metadata.version(name) for name in _VERSIONED},
+        notes=(*manifest.notes, *_notes(photos, plan.config)),
+        restarts=tuple(result["restarts"]),
+    )
+
+
+def _notes(photos: Photos, config: TrainConfig) -> list[str]:
+    counts = Counter(row.category or "" for row in photos.rows)
+    single = sorted(category for category, count in counts.items() if count == 1)
+    notes = []
+    if single:
+        notes.append(f"{len(single)} categories have a single photo: {', '.join(single[:20])}")
+    labels = [row.category or "" for row in photos.rows], [row.id for row in photos.rows]
+    if config.recipe == "finetune" and not hold_out(*labels, config.held_out, config.seed).any():
+        notes.append("too few products to set any aside: figures are on the training photos")
+    return notes
+
+
+def _tidy(directory: Path) -> None:
+    """Leave only what the contract names."""
+    for scratch in (PREPARED, STORAGE):
+        shutil.rmtree(directory / scratch, ignore_errors=True)
+    for file in (PLAN, PROGRESS):
+        (directory / file).unlink(missing_ok=True)
