@@ -16,9 +16,9 @@ from PIL import Image, UnidentifiedImageError
 from catalog.errors import ImageTooLarge, InvalidImage
 
 # Left out on purpose: EPS and WMF run other programs, ICO and ICNS state one size and hold
-# another, FITS, GRIB, HDF5 and BUFR are not photos.
+# another, FITS, GRIB, HDF5 and BUFR are not photos. MPO is read under the name of JPEG.
 READABLE_FORMATS = (
-    "JPEG", "MPO", "PNG", "WEBP", "GIF", "AVIF", "TIFF", "BMP", "DIB",
+    "JPEG", "PNG", "WEBP", "GIF", "AVIF", "TIFF", "BMP", "DIB",
     "JPEG2000", "PPM", "TGA", "QOI", "PCX", "SGI",
 )  # fmt: skip
 
@@ -201,7 +201,7 @@ def _eight_bit(photo: Image.Image) -> Image.Image:
 
 
 def _grey_from_wide(photo: Image.Image) -> Image.Image:
-    values = np.asarray(photo, dtype=np.float32)
+    values = np.nan_to_num(np.asarray(photo, dtype=np.float32), posinf=0.0, neginf=0.0)
     top = float(values.max(initial=0.0))
     if photo.mode == "F":
         scale = 255.0 if top <= 1.0 else 1.0

@@ -15,6 +15,9 @@ from catalog.images import PHOTO_SUFFIXES
 from catalog.tables import list_files, read_records, resolve
 from catalog.tree import normalise_path
 
+# What earlier rows state of a product: per field, the value and the line that states it.
+_Known = dict[str, tuple[str, int]]
+
 
 @dataclass(frozen=True)
 class ManifestConfig:
@@ -71,6 +74,7 @@ class BadRow:
     image: str
     field: str
     problem: str
+    split: str | None = None
 
 
 @dataclass(frozen=True)
@@ -89,11 +93,11 @@ class Manifest:
         Raises:
             InvalidManifest: no row is in it.
         """
-        kept = tuple(
-            row
-            for row in self.rows
-            if (row.split != "train" if name is None else row.split == name)
-        )
+
+        def inside(row: Row | BadRow) -> bool:
+            return row.split != "train" if name is None else row.split == name
+
+        kept = tuple(filter(inside, self.rows))
         if not kept:
             seen = Counter(row.split or "(none)" for row in self.rows)
             wanted = "outside split 'train'" if name is None else f"in split {name!r}"
@@ -102,7 +106,9 @@ class Manifest:
                 where=self.source,
                 fix="Name another split with --split, or add a split column.",
             )
-        return Manifest(self.source, kept, self.bad, self.notes, self.max_bad)
+        # Its own bad rows only: those of another split are no share of this one.
+        bad = tuple(filter(inside, self.bad))
+        return Manifest(self.source, kept, bad, self.notes, self.max_bad)
 
     def with_bad(self, found: list[BadRow], bad_rows_file: Path | None = None) -> "Manifest":
         """The manifest without rows that turned out bad, such as unreadable photos.
@@ -207,24 +213,38 @@ def _read_table(
     root = config.image_root or source.rpartition("/")[0] or "."
     rows: list[Row] = []
     bad: list[BadRow] = []
-    seen: dict[str, Row] = {}
+    known: dict[str, _Known] = {}
+    seen: set[str] = set()
     for line, record in read_records(source):
-        missing = [columns[need] for need in needs if columns[need] not in record]
-        if missing:
-            raise InvalidManifest(
-                f"no column {', '.join(map(repr, sorted(missing)))}; the columns are "
-                f"{', '.join(map(repr, record))}.",
-                where=source,
-                fix="Map the shop's names with --image-column, --category-column and so on.",
-            )
+        seen.update(record)
         row = _row(line, record, columns, root)
-        problem = _problem(row, needs, seen)
+        problem = _problem(row, needs, known)
         if problem:
-            bad.append(BadRow(line, record.get(columns["image"], ""), *problem))
+            bad.append(BadRow(line, record.get(columns["image"], ""), *problem, split=row.split))
         else:
             rows.append(row)
-            seen.setdefault(row.id, row)
+    if rows or bad:
+        _check_columns(source, columns, needs, seen)
     return rows, bad, []
+
+
+def _check_columns(
+    source: str, columns: Mapping[str, str], needs: frozenset[str], seen: set[str]
+) -> None:
+    """Columns that are needed, or that the caller named, must be there."""
+    default = ManifestConfig()
+    missing = [
+        column
+        for key, column in columns.items()
+        if column not in seen and (key in needs or column != getattr(default, f"{key}_column"))
+    ]
+    if missing:
+        raise InvalidManifest(
+            f"no column {', '.join(map(repr, sorted(missing)))}; the columns are "
+            f"{', '.join(map(repr, sorted(seen)))}.",
+            where=source,
+            fix="Map the shop's names with --image-column, --category-column and so on.",
+        )
 
 
 def _row(line: int, record: Mapping[str, str], columns: Mapping[str, str], root: str) -> Row:
@@ -245,20 +265,20 @@ def _row(line: int, record: Mapping[str, str], columns: Mapping[str, str], root:
     )
 
 
-def _problem(row: Row, needs: frozenset[str], seen: Mapping[str, Row]) -> tuple[str, str] | None:
+def _problem(row: Row, needs: frozenset[str], known: dict[str, _Known]) -> tuple[str, str] | None:
+    """Field and problem of a row that cannot be used; else notes what it says of its product."""
     for need in sorted(needs):
         if getattr(row, need) is None:
             return need, f"{need} is empty"
     if not row.id:
         return "id", "the row has neither id, image nor name"
-    earlier = seen.get(row.id)
-    if earlier is None:
-        return None
-    for key in ("category", "name"):
-        before, now = getattr(earlier, key), getattr(row, key)
-        if before != now:
-            return (
-                key,
-                f"product {row.id!r} has {key} {now!r} here and {before!r} on line {earlier.line}",
-            )
+    facts = known.setdefault(row.id, {})
+    stated = {"category": row.category, "name": row.name}
+    for key, now in stated.items():
+        if now is not None and key in facts and facts[key][0] != now:
+            before, line = facts[key]
+            return key, f"product {row.id!r} has {key} {now!r} here and {before!r} on line {line}"
+    for key, now in stated.items():
+        if now is not None:
+            facts.setdefault(key, (now, row.line))
     return None

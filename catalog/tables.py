@@ -67,6 +67,8 @@ def read_records(source: str) -> Iterator[tuple[int, dict[str, str]]]:
         InvalidManifest: not there, of another kind, or not readable as its kind.
     """
     suffix = Path(source).suffix.lower()
+    if "://" not in source and not Path(source).exists():
+        raise InvalidManifest("no such file or folder.", where=source)
     if suffix not in TABLE_SUFFIXES:
         raise InvalidManifest(
             "neither a folder nor a .csv, .parquet, .ndjson or .jsonl file.",
@@ -100,7 +102,7 @@ def _csv(file: Any, source: str) -> Iterator[tuple[int, dict[str, str]]]:
 
 
 def _ndjson(file: Any, source: str) -> Iterator[tuple[int, dict[str, str]]]:
-    for line, raw in enumerate(io.TextIOWrapper(file, encoding="utf-8"), start=1):
+    for line, raw in enumerate(io.TextIOWrapper(file, encoding="utf-8-sig"), start=1):
         if not raw.strip():
             continue
         try:

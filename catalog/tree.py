@@ -57,6 +57,18 @@ class CategoryTree:
             )
             for depth in range(1, self.depth + 1)
         )
+        # Per level, the classes above it that have children: their place and the children.
+        children: dict[str, list[int]] = {}
+        for column, node in enumerate(self.nodes):
+            children.setdefault(node.rpartition("/")[0], []).append(column)
+        self._inner = tuple(
+            [
+                (place, children[node])
+                for place, node in enumerate(self.level(depth))
+                if node.count("/") + 1 < depth and node in children
+            ]
+            for depth in range(1, self.depth + 1)
+        )
 
     def roll_up(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
         """Sum class probabilities into every node.
@@ -80,7 +92,7 @@ class CategoryTree:
     def best_at(self, rolled: NDArray[np.float32], depth: int) -> list[str]:
         """The likeliest node of each row among `level(depth)`; ``rolled`` is float32 [N, nodes]."""
         columns = self._level(depth)
-        return [self.nodes[columns[best]] for best in rolled[:, columns].argmax(axis=1)]
+        return [self.nodes[columns[best]] for best in self._shares(rolled, depth).argmax(axis=1)]
 
     def answer(self, rolled: NDArray[np.float32], certainty: float) -> Certain:
         """The deepest node that is certain enough, else the likeliest of depth 1.
@@ -117,14 +129,14 @@ class CategoryTree:
         return _ranked(self.classes, probabilities)
 
     def ranked_level(self, rolled: NDArray[np.float32], depth: int) -> dict[str, float]:
-        """Nodes of one level with rolled-up probabilities, likeliest first.
+        """Nodes of one level with rolled-up probabilities that sum to 1, likeliest first.
 
         Args:
             rolled: float32 [nodes], one row of `roll_up`.
             depth: 1 for the roots.
         """
-        columns = self._level(depth)
-        return _ranked([self.nodes[column] for column in columns], rolled[columns])
+        names = [self.nodes[column] for column in self._level(depth)]
+        return _ranked(names, self._shares(rolled[None], depth)[0])
 
     def require(self, path: str) -> str:
         """The path itself when it is a node.
@@ -146,6 +158,17 @@ class CategoryTree:
             for part in path.split("/"):
                 here = here.setdefault(part, {})
         return root
+
+    def _shares(self, rolled: NDArray[np.float32], depth: int) -> NDArray[np.float32]:
+        """What each node of a level has, float32 [N, nodes of the level]; rows sum to 1.
+
+        A class above the level counts for itself: what its children have is theirs.
+        """
+        shares = rolled[:, self._level(depth)]
+        for place, children in self._inner[depth - 1]:
+            own = shares[:, place] - rolled[:, children].sum(axis=1)
+            shares[:, place] = np.maximum(own, 0.0)
+        return shares
 
     def _level(self, depth: int) -> NDArray[np.intp]:
         if not 1 <= depth <= self.depth:

@@ -1,7 +1,6 @@
 """Features of the frozen backbone, computed once and kept on disk."""
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,6 @@ def compute_features(
     photos: NDArray[np.uint8],
     device: torch.device,
     *,
-    mirrored: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Tensor:
     """Pooled features of photos.
@@ -29,7 +27,6 @@ def compute_features(
         network: in evaluation mode, on ``device``.
         photos: uint8 [N, S, S, 3].
         device: where to compute.
-        mirrored: look at each photo in the mirror.
         progress: called with photos done and in all.
 
     Returns:
@@ -40,8 +37,7 @@ def compute_features(
     with torch.inference_mode():
         for start in range(0, len(photos), _BATCH):
             batch = torch.from_numpy(photos[start : start + _BATCH]).to(device)
-            images = batch.permute(0, 3, 1, 2)
-            parts.append(network.features(images.flip(3) if mirrored else images).float().cpu())
+            parts.append(network.features(batch.permute(0, 3, 1, 2)).float().cpu())
             progress(min(start + _BATCH, len(photos)), len(photos))
     return torch.cat(parts) if parts else torch.zeros(0, network.architecture.features)
 
@@ -54,15 +50,15 @@ def shared_features(
     file: Path,
     progress: Callable[[int, int], None],
 ) -> Tensor:
-    """Features of every photo as it is and mirrored; each rank computes its part.
+    """Features of every photo; each rank computes its part.
 
     Args:
         file: where they are kept; read when it is complete already.
 
     Returns:
-        float32 [2, N, features].
+        float32 [N, features].
     """
-    shape = (2, len(photos), network.architecture.features)
+    shape = (len(photos), network.architecture.features)
     if not file.exists():
         unfinished = file.with_suffix(".unfinished.npy")
         if ranks.first:
@@ -70,24 +66,10 @@ def shared_features(
         ranks.wait()
         features = np.load(unfinished, mmap_mode="r+")
         rows = ranks.part(len(photos))
-        count = rows.stop - rows.start
-        for view in (0, 1):
-            features[view, rows] = compute_features(
-                network,
-                photos[rows],
-                device,
-                mirrored=bool(view),
-                progress=partial(_report, progress, view * count, 2 * count),
-            ).numpy()
+        features[rows] = compute_features(network, photos[rows], device, progress=progress).numpy()
         features.flush()
         ranks.wait()
         if ranks.first:
             unfinished.rename(file)
         ranks.wait()
     return torch.from_numpy(np.load(file))
-
-
-def _report(
-    progress: Callable[[int, int], None], before: int, total: int, done: int, _: int
-) -> None:
-    progress(before + done, total)

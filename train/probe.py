@@ -14,7 +14,7 @@ from train.network import Network
 
 # Strength of the L2 penalty, as a share of one photo's loss; strongest first, each fit starts
 # from the one before.
-DECAYS = (100.0, 30.0, 10.0, 3.0, 1.0)
+DECAYS = (30.0, 10.0, 3.0, 1.0)
 _ITERATIONS = 60
 
 
@@ -62,20 +62,19 @@ def fit_path(features: Tensor, targets: Tensor, class_weights: Tensor, ranks: Ra
     """A head for each of `DECAYS`.
 
     Args:
-        features: float32 [views, N, features]; each view of a photo is a row of the same class.
+        features: float32 [N, features].
         targets: int64 [N].
         class_weights: float32 [classes], mean 1 over the photos.
         ranks: every rank computes the loss of its part of the rows.
     """
-    views, count, width = features.shape
+    count, width = features.shape
     rows = ranks.part(count)
-    standardise = Standardiser.of(features.reshape(-1, width))
-    own = standardise(features[:, rows].reshape(-1, width))
-    labels = targets[rows].repeat(views)
+    standardise = Standardiser.of(features)
+    own, labels = standardise(features[rows]), targets[rows]
     parameters = torch.zeros(len(class_weights), width + 1, requires_grad=True)
     heads = []
     for decay in DECAYS:
-        _minimise(parameters, own, labels, class_weights, decay, views * count, ranks)
+        _minimise(parameters, own, labels, class_weights, decay, count, ranks)
         weight = parameters[:, :-1].detach() / standardise.std
         heads.append(Head(weight, parameters[:, -1].detach() - weight @ standardise.mean))
     return heads

@@ -112,12 +112,12 @@ class _Worker:
             aside = np.flatnonzero(folds == fold)
             rest = np.flatnonzero(folds != fold) if used > 1 else everything
             for number, head in enumerate(self._fit(rest)):
-                logits[number, aside] = head(self.features[0, aside])
+                logits[number, aside] = head(self.features[aside])
             self.progress(Step("probe", fold + 1, used + 1, f"fold {fold + 1}/{used}"))
         best = self._best_penalty(logits, everything)
         self._fit(everything)[best].load_into(self.network)
         self.progress(Step("probe", used + 1, used + 1, f"penalty {DECAYS[best]:g}"))
-        fit_embedding(self.network, self.features[0])
+        fit_embedding(self.network, self.features)
         record = {"phase": "probe", "penalty": DECAYS[best], "folds": used}
         self._finish(everything, logits[best], [record], [])
 
@@ -135,7 +135,7 @@ class _Worker:
         restarts = self._restore(learning)
         if not restarts:
             heads = self._fit(train)
-            logits = torch.stack([head(self.features[0, task.held_out]) for head in heads])
+            logits = torch.stack([head(self.features[task.held_out]) for head in heads])
             heads[self._best_penalty(logits, task.held_out)].load_into(self.network)
             learning = Learning.start(self.network, config)
         FineTuning(
@@ -163,8 +163,9 @@ class _Worker:
         return weights * counts.sum() / (weights * counts).sum()
 
     def _fit(self, rows: NDArray[np.int64]) -> list[Head]:
-        features = self.features[:, rows]
-        return fit_path(features, self.targets[rows], self._class_weights(rows), self.ranks)
+        return fit_path(
+            self.features[rows], self.targets[rows], self._class_weights(rows), self.ranks
+        )
 
     def _best_penalty(self, logits: Tensor, rows: NDArray[np.int64]) -> int:
         """Index into `DECAYS` of the lowest loss on rows that were not trained on."""

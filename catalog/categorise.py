@@ -1,0 +1,239 @@
+"""Where a product belongs: classifier, look-alikes and name-alikes pooled into one answer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+import numpy as np
+
+from catalog.match import MatchModel, pair_score
+from catalog.names import Name, normalise
+from catalog.path_words import path_affinities
+from catalog.pool import CategoriseWeights, Floats, hand_on, loudness, pool, tally, vote
+
+__all__ = [
+    "Categorisation",
+    "CategoriseWeights",
+    "CategoryScore",
+    "Evidence",
+    "Neighbour",
+    "categorise",
+    "suggest_tags",
+]
+
+MOST_EVIDENCE: Final = 10
+MOST_ALTERNATIVES: Final = 5
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A catalog product near the one asked about; at least one similarity is given.
+
+    Attributes:
+        id, name, path: the product and the category it is filed under.
+        image_similarity: cosine of the embeddings, or None.
+        name_similarity: of `compare_names`, 0 to 1, or None.
+    """
+
+    id: str
+    name: str | None
+    path: str
+    image_similarity: float | None
+    name_similarity: float | None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A neighbour with `score`, how sure we are that it is the very same product (0 to 1)."""
+
+    id: str
+    name: str | None
+    path: str
+    image_similarity: float | None
+    name_similarity: float | None
+    score: float
+
+
+@dataclass(frozen=True)
+class CategoryScore:
+    """A category path and its probability, 0 to 1."""
+
+    path: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Categorisation:
+    """Where a product belongs.
+
+    Attributes:
+        path: the best category; None when the decision is `unknown`.
+        score: its probability, 0 to 1; 0 without a path.
+        decision: `auto` from the certainty asked for, `review` below, `unknown` when nothing in
+            the catalog is near and the classifier says little.
+        alternatives: the next best categories, best first.
+        evidence: the nearest products, best first.
+    """
+
+    path: str | None
+    score: float
+    decision: Literal["auto", "review", "unknown"]
+    alternatives: tuple[CategoryScore, ...]
+    evidence: tuple[Evidence, ...]
+
+
+DEFAULT_WEIGHTS: Final = CategoriseWeights()
+
+
+def categorise(
+    neighbours: Sequence[Neighbour],
+    class_probabilities: Mapping[str, float] | None,
+    model: MatchModel,
+    weights: CategoriseWeights = DEFAULT_WEIGHTS,
+    certainty: float = 0.9,
+    name: str | Name | None = None,
+) -> Categorisation:
+    """Pools what classifier, photos and names say into a category.
+
+    With C the union of the classifier's classes and the neighbours' categories, each part is a
+    distribution over C:
+
+        m(c) = p(c) of the classifier; `novel` for a category it does not know, so that a few
+            filed photos make a new category before the next training
+        v(c) = (sum of k_j over neighbours j in c  +  1 / |C|) / (sum of k_j  +  1)
+            with k_j = exp((similarity_j - floor) / temperature), once over the image similarities
+            and once over those of names: without a near neighbour v is flat and says nothing
+
+    v_words lets every category vote with how well the words of its path fit those of the name.
+    After mixing each with a flat one (`smoothing`),
+
+        pool(c) ~ m(c)^classifier * v_image(c)^image * v_name(c)^name * v_words(c)^words
+
+    where an absent part drops out and hands some of its exponent on (`pool.hand_on`). Neighbours
+    that score `same_at` or more, and that photo and name each take for the same product by
+    themselves, decide: with q the best such score and s(c) their votes by score,
+    P(c) = (1 - q) pool(c) + q s(c).
+
+    Args:
+        neighbours: union of image and name searches, each product once.
+        class_probabilities: leaf path -> probability, or None without a photo.
+        certainty: probability from which the decision is `auto`.
+        name: the product's own name, where it has one.
+
+    Raises:
+        InvalidRequest: a neighbour has neither similarity.
+    """
+    evidence = sorted(
+        (_evidence(neighbour, model) for neighbour in neighbours),
+        key=lambda e: (-e.score, -(e.image_similarity or 0.0), -(e.name_similarity or 0.0), e.id),
+    )
+    shown = tuple(evidence[:MOST_EVIDENCE])
+    paths = list(dict.fromkeys([*(class_probabilities or ()), *(e.path for e in evidence)]))
+    if not paths:
+        return Categorisation(None, 0.0, "unknown", (), ())
+    parts = _parts(neighbours, class_probabilities, name, paths, weights)
+    probabilities = pool(parts, weights.smoothing, len(paths))
+    same = [e for e in evidence if _is_same(e, model)]
+    if same:
+        votes = tally([e.path for e in same], np.array([e.score for e in same]), paths)
+        sure = same[0].score
+        probabilities = (1 - sure) * probabilities + sure * votes / votes.sum()
+    order = np.argsort(-probabilities, kind="stable")
+    ranked = [CategoryScore(paths[i], float(probabilities[i])) for i in order]
+    if not (same or _says_something(neighbours, class_probabilities, weights)):
+        return Categorisation(None, 0.0, "unknown", tuple(ranked[:MOST_ALTERNATIVES]), shown)
+    return Categorisation(
+        path=ranked[0].path,
+        score=ranked[0].probability,
+        decision="auto" if ranked[0].probability >= certainty else "review",
+        alternatives=tuple(ranked[1 : 1 + MOST_ALTERNATIVES]),
+        evidence=shown,
+    )
+
+
+def suggest_tags(
+    name: str | Name,
+    neighbours: Sequence[Neighbour],
+    class_paths: Sequence[str],
+    weights: CategoriseWeights = DEFAULT_WEIGHTS,
+) -> list[CategoryScore]:
+    """Ranks category paths for a name alone, best first; the probabilities sum to 1.
+
+    The vote of the name neighbours (as in `categorise`) is pooled with one of the paths whose own
+    words are in the name, so that it works before the catalog holds anything.
+
+    Args:
+        neighbours: catalog products near by name; those without a name similarity are left out.
+        class_paths: the leaf paths known besides the neighbours'.
+    """
+    near = [
+        replace(neighbour, image_similarity=None)
+        for neighbour in neighbours
+        if neighbour.name_similarity is not None
+    ]
+    paths = list(dict.fromkeys([*class_paths, *(n.path for n in near)]))
+    if not paths:
+        return []
+    probabilities = pool(_parts(near, None, name, paths, weights), weights.smoothing, len(paths))
+    order = np.argsort(-probabilities, kind="stable")
+    return [CategoryScore(paths[i], float(probabilities[i])) for i in order]
+
+
+def _evidence(neighbour: Neighbour, model: MatchModel) -> Evidence:
+    score = pair_score(model, neighbour.image_similarity, neighbour.name_similarity)
+    return Evidence(**vars(neighbour), score=score)
+
+
+def _is_same(evidence: Evidence, model: MatchModel) -> bool:
+    """True when photo and name are both there and each by itself takes it for the same product."""
+    image, name = evidence.image_similarity, evidence.name_similarity
+    if image is None or name is None or evidence.score < model.same_at:
+        return False
+    alone = (pair_score(model, image, None), pair_score(model, None, name))
+    return min(alone) >= model.same_at
+
+
+def _parts(
+    neighbours: Sequence[Neighbour],
+    class_probabilities: Mapping[str, float] | None,
+    name: str | Name | None,
+    paths: Sequence[str],
+    weights: CategoriseWeights,
+) -> list[tuple[float, Floats]]:
+    """The parts that are there, each with its exponent; none for what is absent."""
+    parts: list[tuple[float, Floats]] = []
+    if class_probabilities:
+        known = [class_probabilities.get(path, weights.novel) for path in paths]
+        parts.append((weights.classifier, np.array(known)))
+    images = [(n.path, n.image_similarity) for n in neighbours if n.image_similarity is not None]
+    names = [(n.path, n.name_similarity) for n in neighbours if n.name_similarity is not None]
+    for exponent, floor, temperature, near in (
+        (weights.image, weights.image_floor, weights.image_temperature, images),
+        (weights.name, weights.name_floor, weights.name_temperature, names),
+    ):
+        if near:
+            counts = loudness([similarity for _, similarity in near], floor, temperature)
+            parts.append((exponent, vote([path for path, _ in near], counts, paths)))
+    parts = hand_on(parts, weights.classifier + weights.image + weights.name)
+    if name is not None:
+        name = normalise(name) if isinstance(name, str) else name
+        fits = path_affinities(name, paths).tolist()
+        if max(fits) > weights.words_floor:
+            counts = loudness(fits, weights.words_floor, weights.words_temperature)
+            parts.append((weights.words, vote(paths, counts, paths)))
+    return parts
+
+
+def _says_something(
+    neighbours: Sequence[Neighbour],
+    class_probabilities: Mapping[str, float] | None,
+    weights: CategoriseWeights,
+) -> bool:
+    """False when no neighbour is above its floor and the classifier is below `little`."""
+    if max((class_probabilities or {}).values(), default=0.0) >= weights.little:
+        return True
+    return any(
+        (n.image_similarity is not None and n.image_similarity > weights.image_floor)
+        or (n.name_similarity is not None and n.name_similarity > weights.name_floor)
+        for n in neighbours
+    )

@@ -1,0 +1,195 @@
+"""Categorising: three opinions and a name's words in, one answer with its evidence out."""
+
+import json
+from collections.abc import Sequence
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.categorise import (
+    Categorisation,
+    CategoriseWeights,
+    Neighbour,
+    categorise,
+    suggest_tags,
+)
+from catalog.errors import InvalidRequest
+from catalog.match import DEFAULT_MATCH_MODEL
+
+SHIRTS, TSHIRTS, SHOES = "Apparel/Topwear/Shirts", "Apparel/Topwear/Tshirts", "Footwear/Shoes"
+PATHS = [SHIRTS, TSHIRTS, SHOES]
+
+
+def near(
+    path: str, image: float | None, name: float | None = None, number: int = 0, count: int = 1
+) -> list[Neighbour]:
+    return [Neighbour(f"{path}-{number + i}", "a name", path, image, name) for i in range(count)]
+
+
+def ask(
+    neighbours: Sequence[Neighbour], classes: dict[str, float] | None = None, **more: object
+) -> Categorisation:
+    return categorise(neighbours, classes, DEFAULT_MATCH_MODEL, **more)  # type: ignore[arg-type]
+
+
+NEIGHBOURS = st.lists(
+    st.builds(
+        Neighbour,
+        id=st.integers(0, 10**6).map(str),
+        name=st.none(),
+        path=st.sampled_from(PATHS),
+        image_similarity=st.floats(-1, 1),
+        name_similarity=st.none() | st.floats(0, 1),
+    ),
+    max_size=20,
+    unique_by=lambda neighbour: neighbour.id,
+)
+CLASSES = st.none() | st.lists(st.floats(0.01, 1), min_size=3, max_size=3).map(
+    lambda odds: {path: odd / sum(odds) for path, odd in zip(PATHS, odds, strict=True)}
+)
+
+
+@given(NEIGHBOURS, CLASSES)
+def test_an_answer_is_a_probability_with_the_best_first(
+    neighbours: list[Neighbour], classes: dict[str, float] | None
+) -> None:
+    answer = ask(neighbours, classes)
+    scores = [answer.score, *(alternative.probability for alternative in answer.alternatives)]
+    assert all(0 <= score <= 1 for score in scores)
+    assert sum(scores) <= 1 + 1e-9
+    assert answer.path is None or scores == sorted(scores, reverse=True)
+    assert (answer.path is None) == (answer.decision == "unknown")
+    assert [e.score for e in answer.evidence] == sorted(
+        (e.score for e in answer.evidence), reverse=True
+    )
+
+
+@given(NEIGHBOURS, CLASSES, st.randoms())
+def test_the_order_of_neighbours_does_not_matter(
+    neighbours: list[Neighbour], classes: dict[str, float] | None, random: Random
+) -> None:
+    shuffled = list(neighbours)
+    random.shuffle(shuffled)
+    one, other = ask(neighbours, classes), ask(shuffled, classes)
+    assert one.score == pytest.approx(other.score)
+    assert one.evidence == other.evidence
+
+
+@given(st.floats(-1, 0.9), st.floats(0, 0.1), CLASSES)
+def test_a_nearer_photo_never_makes_its_category_less_likely(
+    image: float, step: float, classes: dict[str, float] | None
+) -> None:
+    others = near(SHIRTS, 0.6) + near(SHOES, 0.5)
+    scores = []
+    for similarity in (image, image + step):
+        answer = ask(others + near(TSHIRTS, similarity), classes, certainty=0.0)
+        ranked = dict.fromkeys(PATHS, 0.0)
+        ranked.update({a.path: a.probability for a in answer.alternatives})
+        ranked[answer.path or ""] = answer.score
+        scores.append(ranked[TSHIRTS])
+    assert scores[0] <= scores[1] + 1e-9
+
+
+def test_a_classifier_alone_decides_by_its_own_probabilities() -> None:
+    answer = ask([], {SHIRTS: 0.98, TSHIRTS: 0.01, SHOES: 0.01})
+    assert (answer.path, answer.decision) == (SHIRTS, "auto")
+    assert ask([], {SHIRTS: 0.5, TSHIRTS: 0.4, SHOES: 0.1}).decision == "review"
+
+
+def test_parts_that_agree_are_surer_than_each() -> None:
+    classes = {SHIRTS: 0.6, TSHIRTS: 0.3, SHOES: 0.1}
+    photos = near(SHIRTS, 0.7, count=3) + near(TSHIRTS, 0.68, count=2)
+    assert ask(photos, classes).score > max(ask(photos).score, ask([], classes).score)
+
+
+def test_nothing_at_all_is_unknown() -> None:
+    assert ask([]) == Categorisation(None, 0.0, "unknown", (), ())
+    assert ask([], {}).decision == "unknown"
+
+
+def test_nothing_near_and_a_classifier_that_says_little_is_unknown() -> None:
+    classes = {f"Class/{i}": 0.1 for i in range(10)}
+    answer = ask(near(SHIRTS, 0.1, 0.05, count=20), classes)
+    assert (answer.path, answer.score, answer.decision) == (None, 0.0, "unknown")
+    assert answer.alternatives
+    assert ask(near(SHIRTS, None, 0.05)).decision == "unknown"
+
+
+@pytest.mark.parametrize("count", [1, 5, 100])
+def test_near_photos_decide_whether_few_or_many(count: int) -> None:
+    answer = ask(near(SHIRTS, 0.9, count=count) + near(SHOES, 0.45, count=50))
+    assert answer.path == SHIRTS
+    assert answer.score > 0.8
+
+
+def test_a_category_the_classifier_does_not_know_can_win() -> None:
+    classes = {SHIRTS: 0.7, SHOES: 0.3}
+    photos = near("Apparel/Capes", 0.85, count=3) + near(SHIRTS, 0.6, count=20)
+    assert ask(photos, classes).path == "Apparel/Capes"
+
+
+def test_a_category_the_classifier_does_not_know_does_not_beat_a_sure_answer() -> None:
+    classes = {SHIRTS: 0.99, SHOES: 0.01}
+    photos = near("Apparel/Capes", 0.6) + near(SHIRTS, 0.62, count=20)
+    assert ask(photos, classes).path == SHIRTS
+
+
+def test_the_same_product_by_photo_and_name_is_decisive() -> None:
+    classes = {SHIRTS: 0.95, SHOES: 0.05}
+    neighbours = near(SHOES, 0.99, 0.97) + near(SHIRTS, 0.9, 0.1, count=30)
+    answer = ask(neighbours, classes)
+    assert (answer.path, answer.decision) == (SHOES, "auto")
+    assert answer.evidence[0].path == SHOES
+
+
+def test_an_equal_poor_name_alone_is_not_decisive() -> None:
+    classes = {SHIRTS: 0.97, SHOES: 0.03}
+    neighbours = near(SHOES, 0.3, 1.0) + near(SHIRTS, 0.8, 1.0, count=2)
+    assert ask(neighbours, classes).path == SHIRTS
+
+
+def test_the_words_of_the_name_speak_for_a_category() -> None:
+    neighbours = near(SHIRTS, 0.7) + near(TSHIRTS, 0.7)
+    assert ask(neighbours, name="Nike Women White T-Shirt").path == TSHIRTS
+    assert ask(neighbours, name="Formal shirt").path == SHIRTS
+
+
+def test_at_most_ten_products_are_shown_as_evidence() -> None:
+    assert len(ask(near(SHIRTS, 0.9, count=40)).evidence) == 10
+
+
+def test_a_neighbour_without_any_similarity_is_refused() -> None:
+    with pytest.raises(InvalidRequest):
+        ask(near(SHIRTS, None, None))
+
+
+def test_weights_come_back_from_json_as_they_were() -> None:
+    weights = CategoriseWeights(name=0.25)
+    assert CategoriseWeights.from_json(json.loads(json.dumps(weights.to_json()))) == weights
+
+
+@pytest.mark.parametrize(
+    "data", [{"name": -1}, {"smoothing": 0}, {"colour": 1}, {"image": "much"}, {"novel": "nan"}]
+)
+def test_weights_that_make_no_sense_are_refused(data: dict[str, object]) -> None:
+    with pytest.raises(InvalidRequest):
+        CategoriseWeights.from_json(data)
+
+
+def test_tags_need_no_catalog() -> None:
+    tags = suggest_tags("Nike Women White T-Shirt", [], PATHS)
+    assert tags[0].path == TSHIRTS
+    assert sum(tag.probability for tag in tags) == pytest.approx(1)
+
+
+def test_tags_follow_the_catalog_where_the_words_say_nothing() -> None:
+    tags = suggest_tags("Air Max 90", near(SHOES, None, 0.7, count=4), PATHS)
+    assert tags[0].path == SHOES
+
+
+def test_tags_are_even_where_nothing_is_known() -> None:
+    tags = suggest_tags("xyzzy", [], PATHS)
+    assert {round(tag.probability, 6) for tag in tags} == {round(1 / 3, 6)}
+    assert suggest_tags("xyzzy", [], []) == []
