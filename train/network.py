@@ -50,7 +50,9 @@ class Network(nn.Module):
         self.architecture = architecture
         self.backbone = backbone
         self.head = nn.Linear(architecture.features, architecture.classes)
+        # Fitted by train.embedding, not learnt: DDP must not wait for its gradients.
         self.embedding = nn.Linear(architecture.features, architecture.embedding)
+        self.embedding.requires_grad_(False)
         # Buffers, so that they move with the module; not weights, so not saved.
         self.mean: Tensor
         self.std: Tensor

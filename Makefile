@@ -1,0 +1,41 @@
+# Everything a person or CI runs. `make setup` needs nothing but Python 3.11+ and make.
+.PHONY: setup demo test lint serve bench clean lock
+
+PYTHON ?= python3
+BIN := .venv/bin
+# Ray's own token authentication, also between the processes of one machine.
+export RAY_AUTH_MODE ?= token
+
+setup: .venv/.installed  ## .venv with exactly what requirements.lock names; does nothing the second time
+
+.venv/.installed: requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.9,<1"
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	touch $@
+
+demo: setup  ## the main job, whole; DATA=path ARGS="--image-column Image" takes your own photos
+	$(BIN)/python -m catalens.demo $(DATA) $(ARGS)
+
+test: lint  ## lint, types, import rules, all tests
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+serve: setup  ## BUNDLE=path [ARGS="--catalog path"]; the demo's own when none is named
+	$(BIN)/catalens serve $(or $(BUNDLE),demo/bundle --catalog demo/catalog) $(ARGS)
+
+bench: setup  ## BENCH=first [ARGS="--json OUT"]
+	$(BIN)/python -m bench $(or $(BENCH),first) $(ARGS)
+
+lock: setup  ## after a change of dependencies in pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+		--extra dev --extra bench pyproject.toml -o requirements.lock
+
+clean:  ## all that can be made again
+	rm -rf .venv demo dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

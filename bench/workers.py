@@ -1,0 +1,51 @@
+"""Does the number of workers change the result? Short finetunes of grocery, three seeds each.
+
+Prints the mean top-1 of one and of two workers, and their difference in standard errors.
+"""
+
+import tempfile
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+
+from bench.figures import Figures
+from bench.shops import GROCERY, require
+from bench.steps import judge, learn
+from train.run import read_run
+
+_SEEDS = (0, 1, 2)
+_EPOCHS = "2"
+
+
+def main(json_file: Path | None, work: Path | None) -> None:
+    """Measure, print, write."""
+    figures = Figures()
+    shop = require(GROCERY)
+    top1: dict[int, list[float]] = {1: [], 2: []}
+    holder = nullcontext(str(work)) if work else tempfile.TemporaryDirectory()
+    with holder as folder:
+        for seed in _SEEDS:
+            for workers, found in top1.items():
+                label = f"workers{workers}-seed{seed}"
+                flags = ("--recipe", "finetune", "--epochs", _EPOCHS, "--seed", str(seed))
+                bundle, minutes = learn(
+                    shop, Path(folder), label, *flags, "--workers", str(workers)
+                )
+                found.append(float(judge(bundle, shop).right.mean()))
+                if "train" in minutes:
+                    figures.add(f"{label}_train_minutes", minutes["train"])
+                epochs = read_run(Path(folder) / f"{label}-run").document.epochs
+                shares = [record["photos_per_rank"] for record in epochs]
+                figures.add(f"{label}_fewest_photos_of_a_rank", min(map(min, shares)))
+                figures.add(f"{label}_most_photos_of_a_rank", max(map(max, shares)))
+    for workers, found in top1.items():
+        figures.add(f"workers{workers}_top1", np.mean(found), (min(found), max(found)))
+    # The spread over seeds of both settings together, as the error of a difference of means.
+    spread = np.sqrt(sum(np.var(found, ddof=1) / len(found) for found in top1.values()))
+    difference = np.mean(top1[2]) - np.mean(top1[1])
+    figures.add("workers_difference", difference)
+    figures.add("workers_difference_standard_error", spread)
+    figures.show("Two workers against one (grocery, val)")
+    if json_file:
+        figures.write(json_file)
