@@ -26,7 +26,7 @@ def parse_budget(text: str) -> float:
 def epochs_that_fit(
     budget: float | None, elapsed: float, done: int, seconds_per_epoch: float, at_most: int
 ) -> int:
-    """Total epochs, at least one more than done, so that the run ends within its budget.
+    """Total epochs, done ones included and at least one, so that the run ends within its budget.
 
     Args:
         budget: seconds for the whole run, or None.
@@ -38,4 +38,4 @@ def epochs_that_fit(
     if budget is None:
         return at_most
     left = budget * (1 - _RESERVE) - elapsed
-    return max(done + 1, min(at_most, done + int(left / seconds_per_epoch)))
+    return max(done, 1, min(at_most, done + int(left / seconds_per_epoch)))

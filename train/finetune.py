@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
-from train.augment import Draw, augment, cut_and_mix, draw
+from train.augment import augment, cut_and_mix, draw
 from train.averaging import WeightAverage
 from train.budget import epochs_that_fit, parse_budget
 from train.config import TrainConfig
@@ -165,17 +165,17 @@ class FineTuning:
         order = rng.permutation(self.task.train)
         steps = max(1, math.ceil(len(order) / self.config.batch_size))
         loss_sum, seen = torch.zeros(()), torch.zeros(self.ranks.world)
-        for step, batch in enumerate(np.array_split(order, steps)):
+        batches = [
+            np.array_split(order[rank :: self.ranks.world], steps)
+            for rank in range(self.ranks.world)
+        ]
+        for step, parts in enumerate(zip(*batches, strict=True)):
             learning.progress = max(learning.progress, (learning.epoch + step / steps) / planned)
             scale = _schedule(learning.progress)
             for group in learning.optimizer.param_groups:
                 group["lr"] = group["peak"] * scale
-            drawn = draw(len(batch), seed=int(rng.integers(2**31)))
-            loss = self._step(learning, model, batch, drawn)
-            loss_sum += loss
-            seen[self.ranks.rank] += (
-                self.ranks.part(len(batch)).stop - self.ranks.part(len(batch)).start
-            )
+            loss_sum += self._step(learning, model, parts, seed=int(rng.integers(2**31)))
+            seen[self.ranks.rank] += len(parts[self.ranks.rank])
             rate = self.config.rate * scale
             note = (
                 f"epoch {learning.epoch + 1}/{planned}  rate {rate:.1e}  "
@@ -192,14 +192,20 @@ class FineTuning:
         }
 
     def _step(
-        self, learning: Learning, model: nn.Module, batch: NDArray[np.int64], drawn: Draw
+        self,
+        learning: Learning,
+        model: nn.Module,
+        parts: tuple[NDArray[np.int64], ...],
+        seed: int,
     ) -> Tensor:
-        """One update on this rank's part of a global batch; the loss, detached, on the CPU."""
-        part = self.ranks.part(len(batch))
-        own = batch[part]
-        pixels = torch.from_numpy(self.task.photos.canvas[np.sort(own)]).to(self.device)
-        labels = self.task.targets[np.sort(own)].to(self.device)
-        images = augment(pixels, self.task.photos.plain.shape[1], drawn.part(part))
+        """One update on a global batch, given as each rank's part; the loss, on the CPU."""
+        own = parts[self.ranks.rank]
+        total = sum(map(len, parts))
+        before = sum(map(len, parts[: self.ranks.rank]))
+        drawn = draw(total, seed).part(slice(before, before + len(own)))
+        pixels = torch.from_numpy(self.task.photos.canvas[own]).to(self.device)
+        labels = self.task.targets[own].to(self.device)
+        images = augment(pixels, self.task.photos.plain.shape[1], drawn)
         classes = len(self.task.class_weights)
         images, targets = cut_and_mix(images, F.one_hot(labels, classes).float(), drawn)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
@@ -212,7 +218,7 @@ class FineTuning:
         )
         learning.optimizer.zero_grad()
         # DDP averages over ranks; parts may differ by a photo, the photos must not.
-        (loss * (len(own) * self.ranks.world / len(batch))).backward()
+        (loss * (len(own) * self.ranks.world / total)).backward()
         nn.utils.clip_grad_norm_(model.parameters(), _GRADIENT_NORM)
         learning.optimizer.step()
         learning.average.update(learning.network)
@@ -220,6 +226,9 @@ class FineTuning:
 
     def _judge(self, learning: Learning) -> dict[str, float]:
         """Loss and top-1 of the averaged weights on the photos set aside, shared over ranks."""
+        for value in learning.average.weights.values():
+            # Ranks saw different photos, so their batch-norm statistics differ: take the mean.
+            self.ranks.sum(value).div_(self.ranks.world)
         network = copy.deepcopy(learning.network)
         learning.average.copy_to(network)
         own = self.task.held_out[self.ranks.part(len(self.task.held_out))]

@@ -1,0 +1,60 @@
+from collections import Counter
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from train.split import assign_folds, hold_out
+
+# A shop: per category, how many photos each of its products has.
+SHOPS = st.lists(st.lists(st.integers(1, 4), min_size=1, max_size=12), min_size=1, max_size=8)
+
+
+def _rows(shop: list[list[int]]) -> tuple[list[str], list[str]]:
+    rows = [
+        (f"c{category}", f"c{category}-p{product}")
+        for category, products in enumerate(shop)
+        for product, photos in enumerate(products)
+        for _ in range(photos)
+    ]
+    return [category for category, _ in rows], [product for _, product in rows]
+
+
+@settings(max_examples=60, deadline=None)
+@given(SHOPS, st.integers(0, 3))
+def test_a_product_is_never_on_both_sides(shop: list[list[int]], seed: int) -> None:
+    categories, products = _rows(shop)
+    aside = hold_out(categories, products, 0.2, seed)
+    folds = assign_folds(categories, products, 5, seed)
+    for product in set(products):
+        rows = [row for row, name in enumerate(products) if name == product]
+        assert len(set(aside[rows])) == 1
+        assert len(set(folds[rows])) == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(SHOPS)
+def test_every_category_keeps_products_to_train_on(shop: list[list[int]]) -> None:
+    categories, products = _rows(shop)
+    aside = hold_out(categories, products, 0.3, 0)
+    kept = {category for category, out in zip(categories, aside, strict=True) if not out}
+    assert kept == set(categories)
+
+
+def test_folds_are_even_over_a_category() -> None:
+    categories, products = _rows([[1] * 20, [1] * 10])
+    folds = assign_folds(categories, products, 5, seed=1)
+    assert Counter(folds[:20].tolist()) == dict.fromkeys(range(5), 4)
+    assert Counter(folds[20:].tolist()) == dict.fromkeys(range(5), 2)
+
+
+def test_the_share_set_aside_is_about_what_was_asked() -> None:
+    categories, products = _rows([[1] * 40] * 8)
+    assert 0.09 <= hold_out(categories, products, 0.1, 0).mean() <= 0.11
+
+
+def test_the_same_seed_splits_the_same_way() -> None:
+    categories, products = _rows([[2] * 9] * 3)
+    same = [hold_out(categories, products, 0.2, 7) for _ in range(2)]
+    assert np.array_equal(*same)
+    assert not np.array_equal(same[0], hold_out(categories, products, 0.2, 8))
