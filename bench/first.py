@@ -19,7 +19,6 @@ from bench.steps import Judged, judge, judged, learn
 from catalog.images import decode
 from catalog.tables import read_bytes
 from inference.bundle import Bundle
-from train.allocator import keep_freed_memory
 from train.features import compute_features
 from train.network import new_network
 
@@ -63,7 +62,6 @@ def _learn(
 
 def _peer(figures: Figures, shop: Shop, bundle: Bundle, probe: Judged) -> None:
     """scikit-learn on the same frozen features, its penalty chosen on a fifth of train."""
-    keep_freed_memory()
     network = new_network("tf_efficientnet_lite0", classes=2, embedding=2)
     network.to(memory_format=torch.channels_last)
     features, labels = {}, {}

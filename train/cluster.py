@@ -12,6 +12,7 @@ from ray.train.torch import TorchConfig, TorchTrainer
 
 from catalog.errors import DeviceUnavailable, InvalidRequest
 from train.config import TrainConfig
+from train.environment import WORKER_ENVIRONMENT
 from train.worker import Job, train_worker
 
 STORAGE = "ray"
@@ -74,5 +75,6 @@ def run_workers(
             storage_path=str(directory / STORAGE),
             failure_config=ray.train.FailureConfig(max_failures=_RESTARTS),
             checkpoint_config=ray.train.CheckpointConfig(num_to_keep=1),
+            worker_runtime_env={"env_vars": WORKER_ENVIRONMENT},
         ),
     ).fit()

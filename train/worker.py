@@ -14,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from train.allocator import keep_freed_memory
 from train.config import TrainConfig
 from train.distributed import Ranks
 from train.embedding import embedding_width, fit_embedding
@@ -55,7 +54,6 @@ class Job:
 def train_worker(config: dict[str, Job]) -> None:
     """Train, and on rank 0 leave weights, predictions and records in the run's directory."""
     job = config["job"]
-    keep_freed_memory()
     torch.set_num_threads(job.threads)
     torch.manual_seed(job.config.seed)
     context = ray.train.get_context()
