@@ -73,6 +73,7 @@ class Categorisation:
             the catalog is near and the classifier says little.
         alternatives: the next best categories, best first.
         evidence: the nearest products, best first.
+        ranked: every category with its probability, best first; they sum to 1.
     """
 
     path: str | None
@@ -80,6 +81,7 @@ class Categorisation:
     decision: Literal["auto", "review", "unknown"]
     alternatives: tuple[CategoryScore, ...]
     evidence: tuple[Evidence, ...]
+    ranked: tuple[CategoryScore, ...] = ()
 
 
 DEFAULT_WEIGHTS: Final = CategoriseWeights()
@@ -139,15 +141,16 @@ def categorise(
         sure = same[0].score
         probabilities = (1 - sure) * probabilities + sure * votes / votes.sum()
     order = np.argsort(-probabilities, kind="stable")
-    ranked = [CategoryScore(paths[i], float(probabilities[i])) for i in order]
+    ranked = tuple(CategoryScore(paths[i], float(probabilities[i])) for i in order)
     if not (same or _says_something(neighbours, class_probabilities, weights)):
-        return Categorisation(None, 0.0, "unknown", tuple(ranked[:MOST_ALTERNATIVES]), shown)
+        return Categorisation(None, 0.0, "unknown", ranked[:MOST_ALTERNATIVES], shown, ranked)
     return Categorisation(
         path=ranked[0].path,
         score=ranked[0].probability,
         decision="auto" if ranked[0].probability >= certainty else "review",
-        alternatives=tuple(ranked[1 : 1 + MOST_ALTERNATIVES]),
+        alternatives=ranked[1 : 1 + MOST_ALTERNATIVES],
         evidence=shown,
+        ranked=ranked,
     )
 
 

@@ -37,7 +37,7 @@ class Variant(_Part):
         images_per_second: in-process, at the batch size it was measured with.
     """
 
-    file: str
+    file: str = Field(pattern=r"^[\w-][\w.-]*$")
     sha256: str
     accuracy: float | None = None
     agreement: float | None = None
@@ -202,7 +202,9 @@ def _verify(path: Path, expected: str, variant: str) -> None:
     try:
         actual = _sha256(path)
     except OSError as error:
-        raise InvalidBundle(f"variant {variant} cannot be read ({error}).", where=str(path)) from error
+        raise InvalidBundle(
+            f"variant {variant} cannot be read ({error}).", where=str(path)
+        ) from error
     if actual != expected:
         raise InvalidBundle(
             f"the graph of variant {variant} was changed: its SHA-256 is {actual[:12]}..., "

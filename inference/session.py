@@ -1,4 +1,4 @@
-"""One ONNX Runtime session on a bundle's graph: uint8 photos in, probabilities and embedding out."""
+"""One ONNX Runtime session on a bundle's graph: photos in, probabilities and embeddings out."""
 
 import ctypes
 import os

@@ -75,6 +75,7 @@ def run_workers(
             storage_path=str(directory / STORAGE),
             failure_config=ray.train.FailureConfig(max_failures=_RESTARTS),
             checkpoint_config=ray.train.CheckpointConfig(num_to_keep=1),
-            worker_runtime_env={"env_vars": WORKER_ENVIRONMENT},
+            # Ray's types show the older class under this name.
+            worker_runtime_env={"env_vars": WORKER_ENVIRONMENT},  # type: ignore[call-arg]
         ),
     ).fit()

@@ -1,0 +1,5 @@
+"""`python -m catalens.cli`, the same as `catalens`."""
+
+from catalens.cli.app import main
+
+main()

@@ -1,0 +1,170 @@
+"""The commands by name, and what becomes of an error."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from cyclopts import App, Parameter
+from rich.console import Console
+from rich.text import Text
+
+from catalog.errors import CatalensError
+
+_HELP = """Puts every product in its place in a shop's category tree.
+
+Learn the tree from labelled photos, export one graph, serve it, match products."""
+
+_EPILOGUE = """From nothing to a running service:
+
+    catalens sample shop
+    catalens train shop/manifest.csv --run shop-run
+    catalens export shop-run shop-bundle
+    catalens import shop-bundle shop/manifest.csv shop-catalog
+    catalens serve shop-bundle --catalog shop-catalog
+
+Exit codes: 0 done; 1 something you can mend, said in one sentence; 2 a command line that does not
+fit; 130 stopped with Ctrl-C."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command before it is imported.
+
+    Attributes:
+        name: on the command line.
+        function: module below ``catalens.cli`` and function, joined by a colon.
+        summary: what it does in one sentence; a second paragraph shows in its own help only.
+        examples: command lines that end its help.
+    """
+
+    name: str
+    function: str
+    summary: str
+    examples: tuple[str, ...]
+
+
+COMMANDS = (
+    Command(
+        "sample",
+        "learning:sample",
+        "Draw a sample shop: photos, a manifest and the truth, to try everything on.",
+        ("catalens sample shop", "catalens sample shop --products 1000 --seed 7"),
+    ),
+    Command(
+        "train",
+        "learning:train",
+        "Learn the category tree from labelled photos.\n\n"
+        "It learns from the rows whose split is train, or from all where no row has a split.",
+        (
+            "catalens train shop/manifest.csv --run shop-run --budget 25m",
+            "catalens train photos/ --run run --recipe probe",
+            "catalens train train.csv --run run --image-root train \\",
+            "    --image-column Image --category-column target",
+        ),
+    ),
+    Command(
+        "export",
+        "learning:export",
+        "Make a bundle of a finished run: the graph, verified, with all that is needed to use it.",
+        ("catalens export shop-run shop-bundle",),
+    ),
+    Command(
+        "evaluate",
+        "measuring:evaluate",
+        "Measure a bundle's answers on labelled photos.\n\n"
+        "It judges every row that is not train, or those of one split.",
+        (
+            "catalens evaluate shop-bundle shop/manifest.csv --json figures.json",
+            "catalens evaluate shop-bundle shop/manifest.csv --split val \\",
+            "    --catalog shop-catalog --use both",
+        ),
+    ),
+    Command(
+        "import",
+        "catalogs:import_",
+        "Put the products of a manifest into a catalog, which is made if it is not there.\n\n"
+        "Rows with one id are photos of one product. An import that was stopped goes on when it "
+        "is run again, and one that is repeated changes nothing.",
+        (
+            "catalens import shop-bundle shop/manifest.csv shop-catalog",
+            "catalens import shop-bundle products.parquet s3://shop/catalog --split train",
+        ),
+    ),
+    Command(
+        "serve",
+        "serving:serve",
+        "Serve a bundle over HTTP until Ctrl-C.",
+        ("catalens serve shop-bundle --catalog shop-catalog --port 8000",),
+    ),
+    Command(
+        "classify",
+        "asking:classify",
+        "Say which category each photo shows.",
+        (
+            "catalens classify shop-bundle bike.jpg truck.png",
+            "catalens classify http://127.0.0.1:8000 bike.jpg --json",
+        ),
+    ),
+    Command(
+        "compare",
+        "asking:compare",
+        "Say whether two products are one, from their photos, their names or both.",
+        (
+            "catalens compare shop-bundle --left-photo a.jpg --right-photo b.jpg",
+            "catalens compare shop-bundle \\",
+            '    --left-name "Oat milk 1 l" --right-name "oat milk 1000ml"',
+        ),
+    ),
+    Command(
+        "categorize",
+        "asking:categorize",
+        "Say where a new product belongs, from its photo, its name or both.",
+        (
+            "catalens categorize shop-bundle --catalog shop-catalog \\",
+            '    --photo new.jpg --name "City bike 28 inch"',
+            'catalens categorize http://127.0.0.1:8000 --name "City bike 28 inch" --json',
+        ),
+    ),
+)
+
+
+def make_app() -> App:
+    """The application; no command's module is imported yet."""
+    app = App(
+        name="catalens",
+        help=_HELP,
+        help_epilogue=_EPILOGUE,
+        help_format="markdown",
+        default_parameter=Parameter(negative=()),
+        result_action="return_value",
+    )
+    for place, command in enumerate(COMMANDS):
+        examples = "\n".join(f"    {example}" for example in command.examples)
+        app.command(
+            f"catalens.cli.{command.function}",
+            name=command.name,
+            help=command.summary,
+            help_epilogue=f"Example:\n\n{examples}",
+            sort_key=place,
+        )
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and leave with its exit code."""
+    try:
+        code = make_app()(arguments)
+    except CatalensError as error:
+        sys.exit(_fail(str(error)))
+    except OSError as error:
+        if error.filename is None:
+            raise
+        sys.exit(_fail(f"{error.filename}: {error.strerror}."))
+    sys.exit(code)
+
+
+def _fail(sentence: str) -> int:
+    console = Console(stderr=True)
+    console.print(Text(sentence, style="red"), soft_wrap=True)
+    return 1

@@ -1,0 +1,83 @@
+"""`sample`, `train` and `export`: from labelled photos to a bundle."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+
+from catalens.cli.progress import progress_bar
+from catalens.sample import SampleConfig
+from catalog.manifest import ManifestConfig
+from train.config import TrainConfig
+
+
+def sample(
+    directory: Path,
+    /,
+    *,
+    config: Annotated[SampleConfig, Parameter(name="*")] = SampleConfig(),
+) -> None:
+    """Draw a sample shop.
+
+    Args:
+        directory: a new or empty folder.
+        config: how large, and which one.
+    """
+    from catalens.sample import draw_shop
+
+    with progress_bar("Drawing photos") as progress:
+        manifest = draw_shop(directory, config, progress)
+    Console().print(
+        f"Drew {config.products:,} products. Next: "
+        f"[bold]catalens train {manifest} --run RUN[/bold]",
+        soft_wrap=True,
+    )
+
+
+def train(
+    manifest: str,
+    /,
+    *,
+    run: Path,
+    resume: bool = False,
+    config: Annotated[TrainConfig, Parameter(name="*")] = TrainConfig(),
+    columns: Annotated[ManifestConfig, Parameter(name="*", group="Manifest")] = ManifestConfig(),
+) -> None:
+    """Learn from a manifest's train rows, or from all of them when it has no splits.
+
+    Args:
+        manifest: a folder tree of photos, or a .csv, .parquet or .ndjson table.
+        run: a new directory for the run.
+        resume: go on with the run that was stopped there, with the settings it was started with.
+        config: how to train.
+        columns: how to read the manifest.
+    """
+    from train.training import train as learn
+
+    finished = learn(manifest, run, columns, config, resume=resume)
+    Console().print(
+        f"Next: [bold]catalens export {finished.directory} BUNDLE[/bold]", soft_wrap=True
+    )
+
+
+def export(run: Path, bundle: Path, /) -> None:
+    """Make a bundle of a finished run.
+
+    Args:
+        run: directory of the run.
+        bundle: a new directory for the bundle.
+    """
+    from export.bundle import export_run
+
+    console = Console()
+    with console.status("Exporting the graph and checking it against PyTorch"):
+        exported = export_run(run, bundle)
+    document = exported.bundle.document
+    largest = max(exported.parity.values())
+    console.print(
+        f"Bundle [bold]{bundle}[/bold], version {document.version}: {len(document.classes)} "
+        f"classes, at most {largest:.1e} from PyTorch at batches of "
+        f"{', '.join(map(str, exported.parity))}.",
+        soft_wrap=True,
+    )

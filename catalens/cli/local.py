@@ -1,0 +1,86 @@
+"""A bundle on this machine, asked as `catalens.client.Client` asks a server."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import numpy as np
+
+from catalens.client import Categorisation, Classification, Comparison
+from catalog.categorise import Neighbour
+from catalog.errors import InvalidRequest
+from catalog.images import decode
+from catalog.match import score_pair
+from catalog.names import compare_names
+from inference.bundle import read_bundle
+from inference.neighbours import find_neighbours
+from inference.placing import place
+from inference.session import Prediction, Session
+from serve.answers import classified
+
+
+class LocalBundle:
+    """Answers as the service would.
+
+    Args:
+        directory: of the bundle.
+        catalog: directory or ``s3://`` prefix that categorize searches.
+
+    Raises:
+        InvalidBundle: it is not whole.
+        CatalogMissing, EmbeddingMismatch: there is no such catalog, or it is not this bundle's.
+    """
+
+    def __init__(self, directory: str, catalog: str | None = None) -> None:
+        self._bundle = read_bundle(directory)
+        self._session = Session(self._bundle)
+        self._catalog = None
+        if catalog is not None:
+            from catalog.store import Catalog  # takes seconds
+
+            self._catalog = Catalog.open(catalog, self._bundle.document.embedding_id)
+
+    def classify(
+        self, photos: Sequence[bytes], *, top_k: int = 5, level: int | None = None
+    ) -> Classification:
+        """Which categories encoded photos show."""
+        document, tree = self._bundle.document, self._bundle.tree
+        if level is not None:
+            tree.level(level)  # refuses before anything is computed
+        results = classified(tree, document.thresholds, self._see(photos), top_k, level)
+        return Classification.model_validate({"model": document.version, "results": results})
+
+    def compare(
+        self,
+        *,
+        left_photo: bytes | None = None,
+        left_name: str | None = None,
+        right_photo: bytes | None = None,
+        right_name: str | None = None,
+    ) -> Comparison:
+        """Whether two products are one, from photos, names or both."""
+        cosine = None
+        if left_photo is not None and right_photo is not None:
+            left, right = self._see([left_photo, right_photo]).embeddings
+            cosine = float(left @ right)
+        names = compare_names(left_name, right_name) if left_name and right_name else None
+        return Comparison.model_validate(
+            asdict(score_pair(self._bundle.match_model, cosine, names))
+        )
+
+    def categorize(self, *, photo: bytes | None = None, name: str | None = None) -> Categorisation:
+        """Where in the catalog a new product belongs."""
+        if photo is None and not name:
+            raise InvalidRequest("there is neither a photo nor a name.", fix="Give one of them.")
+        document = self._bundle.document
+        seen = None if photo is None else self._see([photo])
+        embedding = None if seen is None else seen.embeddings[0]
+        neighbours: list[Neighbour] = []
+        if self._catalog is not None:
+            neighbours = find_neighbours(self._catalog, embedding, name)
+        shares = None if seen is None else seen.probabilities[0]
+        found = place(document, self._bundle.match_model, neighbours, shares, name)
+        return Categorisation.model_validate(asdict(found))
+
+    def _see(self, photos: Sequence[bytes]) -> Prediction:
+        spec = self._bundle.document.image
+        return self._session.run(np.stack([decode(photo, spec) for photo in photos]))

@@ -1,0 +1,185 @@
+"""A manifest into a catalog: embeddings and small photo copies of every product.
+
+An import may be killed at any moment and run again: products that the catalog already holds with
+the same facts and the same photos are not put through the network a second time.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import chain, groupby, islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.errors import CatalensError, InvalidRequest
+from catalog.images import jpeg_copy
+from catalog.manifest import BadRow, Manifest, Row
+from catalog.product import Product
+from catalog.store import Catalog
+from catalog.tables import read_bytes
+from inference.bundle import Bundle
+from inference.photos import SeenRow, see_rows
+from inference.session import Device, Session
+
+COPY_SIDE = 320
+
+_PER_COMMIT = 256
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import did.
+
+    Attributes:
+        products: that the catalog now holds from this manifest.
+        photos: of these products.
+        unchanged: those of the products that were there already, just so.
+        bad: rows that were skipped.
+        seconds: wall time.
+    """
+
+    products: int
+    photos: int
+    unchanged: int
+    bad: tuple[BadRow, ...]
+    seconds: float
+
+
+def import_manifest(
+    bundle: Bundle,
+    manifest: Manifest,
+    catalog_uri: str,
+    progress: Progress | None = None,
+    *,
+    device: Device = "auto",
+    bad_rows_file: Path | None = None,
+) -> ImportReport:
+    """Put every product of a manifest into a catalog, which is made if it is not there.
+
+    Rows with one id are photos of one product; its embedding is their mean, brought back to unit
+    length. A product may have only a name.
+
+    Args:
+        bundle: embeds the photos.
+        manifest: already narrowed to the split wanted.
+        catalog_uri: local directory or ``s3://bucket/prefix``.
+        progress: called now and then with the rows done and all there are.
+        device: where the graph runs.
+        bad_rows_file: where to list the bad rows, as CSV.
+
+    Raises:
+        EmbeddingMismatch: the catalog holds embeddings of another model.
+        InvalidManifest: too many bad rows; what was put until then stays.
+        DeviceUnavailable: the device asked for is not there.
+    """
+    started = time.perf_counter()
+    document = bundle.document
+    session = Session(bundle, device=device)
+    catalog = Catalog.create(catalog_uri, document.embedding_id, document.embedding_dimension)
+    grouped: dict[str, list[Row]] = {}
+    for row in manifest.rows:
+        grouped.setdefault(row.id, []).append(row)
+    unchanged, todo = _unchanged(catalog, grouped)
+    rows_there = [row for product_id in unchanged for row in grouped[product_id]]
+    products, photos = len(unchanged), sum(row.image is not None for row in rows_there)
+    bad: list[BadRow] = []
+    rows = chain.from_iterable(grouped[product_id] for product_id in todo)
+    answers = see_rows(session, rows, copy_side=COPY_SIDE)
+    if progress:
+        answers = _reported(answers, progress, len(rows_there), len(manifest.rows))
+    found = _products(answers, bad)
+    while batch := list(islice(found, _PER_COMMIT)):
+        catalog.put(batch)
+        products += len(batch)
+        photos += sum(len(product.photos) for product in batch)
+        if len(bad) > manifest.max_bad * (len(manifest.rows) + len(manifest.bad)):
+            break
+    kept = manifest.with_bad(bad, bad_rows_file)
+    catalog.maintain()
+    seconds = time.perf_counter() - started
+    return ImportReport(products, photos, len(unchanged), kept.bad, seconds)
+
+
+def _unchanged(catalog: Catalog, grouped: Mapping[str, list[Row]]) -> tuple[list[str], list[str]]:
+    """Product ids whose facts and photos the catalog holds already, and the other ids."""
+    there = set(catalog.ids())
+    known = [product_id for product_id in grouped if product_id in there]
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0)), "compare") as pool:
+        same = pool.map(lambda product_id: _is_same(catalog, grouped[product_id]), known)
+        unchanged = [product_id for product_id, is_same in zip(known, same, strict=True) if is_same]
+    done = set(unchanged)
+    return unchanged, [product_id for product_id in grouped if product_id not in done]
+
+
+def _is_same(catalog: Catalog, rows: list[Row]) -> bool:
+    stored = catalog.get(rows[0].id)
+    try:
+        wanted = _facts(rows)
+        copies = tuple(
+            jpeg_copy(read_bytes(row.image), COPY_SIDE) for row in rows if row.image is not None
+        )
+    except CatalensError:
+        return False  # the import itself says what is wrong
+    return (
+        stored is not None
+        and stored.photos == copies
+        and (stored.embedding is not None) == bool(copies)
+        and (stored.name, stored.category) == (wanted.name, wanted.category)
+        and stored.attributes == wanted.attributes
+    )
+
+
+def _reported(
+    answers: Iterable[SeenRow | BadRow], progress: Progress, before: int, total: int
+) -> Iterator[SeenRow | BadRow]:
+    for done, answer in enumerate(answers, start=before + 1):
+        yield answer
+        progress(done, total)
+
+
+def _products(answers: Iterable[SeenRow | BadRow], bad: list[BadRow]) -> Iterator[Product]:
+    """Products from rows that come product by product; rows that cannot be used go to ``bad``."""
+    for _, group in groupby(_readable(answers, bad), key=lambda seen: seen.row.id):
+        photos = list(group)
+        rows = [seen.row for seen in photos]
+        embeddings = [seen.embedding for seen in photos if seen.embedding is not None]
+        try:
+            yield replace(
+                _facts(rows),
+                embedding=_mean(embeddings) if embeddings else None,
+                photos=tuple(seen.copy for seen in photos if seen.copy is not None),
+            )
+        except InvalidRequest as error:
+            bad.extend(BadRow(row.line, row.image or "", "id", error.what) for row in rows)
+
+
+def _readable(answers: Iterable[SeenRow | BadRow], bad: list[BadRow]) -> Iterator[SeenRow]:
+    for answer in answers:
+        if isinstance(answer, BadRow):
+            bad.append(answer)
+        else:
+            yield answer
+
+
+def _facts(rows: list[Row]) -> Product:
+    """What the rows of one product say of it, without its photos."""
+    name = next((row.name for row in rows if row.name), None)
+    if name is None and all(row.image is None for row in rows):
+        raise InvalidRequest("The product has neither photo nor name.", where=rows[0].id)
+    return Product(
+        id=rows[0].id,
+        name=name,
+        category=next((row.category for row in rows if row.category), None),
+        attributes=dict(chain.from_iterable(row.attributes.items() for row in reversed(rows))),
+    )
+
+
+def _mean(embeddings: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    mean = np.mean(embeddings, axis=0)
+    return np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)

@@ -1,0 +1,71 @@
+"""The products of the catalog that look or are named like the one asked about.
+
+Serving and evaluation both ask here, so what is measured is what is served.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.categorise import Neighbour
+from catalog.names import Name, compare_names, normalise
+
+if TYPE_CHECKING:  # LanceDB takes seconds to import
+    from catalog.store import Catalog, Hit
+
+MOST_NEIGHBOURS = 50
+
+
+def find_neighbours(
+    catalog: "Catalog",
+    embedding: NDArray[np.float32] | None,
+    name: str | None,
+    limit: int = MOST_NEIGHBOURS,
+    *,
+    without: str | None = None,
+) -> list[Neighbour]:
+    """Union of the nearest products by photo and by name, each once, for `categorise`.
+
+    Products that are in no category yet are left out. A product found by photo has its name
+    compared as well; one found only by name has no image similarity, for at least ``limit``
+    products look more like the photo.
+
+    Args:
+        catalog: where to search.
+        embedding: float32 [D] of the photo, or None.
+        name: as the shop writes it; None or a name without words finds nothing.
+        limit: products from each search.
+        without: the id of a product that must not be found, such as the one asked about.
+
+    Raises:
+        InvalidRequest: the embedding does not fit the catalog, or a limit below 1.
+    """
+    asked = normalise(name) if name else None
+    if asked is not None and not asked.text:
+        asked = None
+    found: dict[str, Neighbour] = {}
+    if embedding is not None:
+        for hit in catalog.search_image(embedding, limit + (without is not None)):
+            _add(found, hit, asked, hit.similarity)
+    if name and asked is not None:
+        for hit in catalog.search_name(name, limit + (without is not None)):
+            if hit.product.id not in found:
+                _add(found, hit, asked, None)
+    if without is not None:
+        found.pop(without, None)
+    return list(found.values())
+
+
+def _add(
+    found: dict[str, Neighbour], hit: "Hit", asked: Name | None, image_similarity: float | None
+) -> None:
+    product = hit.product
+    if product.category is None:
+        return
+    name_similarity = None
+    if asked is not None and product.name:
+        name_similarity = compare_names(asked, product.name).similarity
+    found[product.id] = Neighbour(
+        product.id, product.name, product.category, image_similarity, name_similarity
+    )
