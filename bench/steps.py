@@ -14,6 +14,7 @@ from catalog.metrics import classification_report
 from inference.bundle import Bundle, read_bundle
 from inference.photos import SeenRow, see_rows
 from inference.session import Session
+from train.run import read_run
 
 
 def catalens(*arguments: str | Path) -> float:
@@ -47,8 +48,10 @@ def learn(shop: Shop, work: Path, label: str, *flags: str) -> tuple[Bundle, dict
     run, bundle = work / f"{label}-run", work / f"{label}-bundle"
     minutes = {}
     if not bundle.exists():
-        minutes["train"] = catalens("train", shop.manifest, "--run", run, *flags)
+        if not (run / "run.json").exists():
+            catalens("train", shop.manifest, "--run", run, *flags)
         minutes["export"] = catalens("export", run, bundle)
+    minutes["train"] = sum(read_run(run).document.seconds.values()) / 60
     return read_bundle(bundle), minutes
 
 

@@ -15,7 +15,7 @@ from bench.steps import judge, learn
 from train.run import read_run
 
 _SEEDS = (0, 1, 2)
-_EPOCHS = "2"
+_EPOCHS = "1"
 
 
 def main(json_file: Path | None, work: Path | None) -> None:
@@ -33,8 +33,7 @@ def main(json_file: Path | None, work: Path | None) -> None:
                     shop, Path(folder), label, *flags, "--workers", str(workers)
                 )
                 found.append(float(judge(bundle, shop).right.mean()))
-                if "train" in minutes:
-                    figures.add(f"{label}_train_minutes", minutes["train"])
+                figures.add(f"{label}_train_minutes", minutes["train"])
                 epochs = read_run(Path(folder) / f"{label}-run").document.epochs
                 shares = [record["photos_per_rank"] for record in epochs]
                 figures.add(f"{label}_fewest_photos_of_a_rank", min(map(min, shares)))

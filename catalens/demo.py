@@ -6,22 +6,19 @@ Every step is the command a user would type; the answers are checked against the
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
-import httpx
 from cyclopts import App, Parameter
 from rich.console import Console
 
+from catalens.background import served
 from catalens.client import Client
-from catalog.errors import CatalensError, InvalidRequest
+from catalog.errors import CatalensError
 from catalog.manifest import Manifest, ManifestConfig, Row, read_manifest
 from catalog.tables import read_bytes
 
 _PORT = 8321
-_READY_SECONDS = 180.0
 
 app = App(name="python -m catalens.demo", help=__doc__)
 _console = Console()
@@ -57,7 +54,8 @@ def demo(
     rows = read_manifest(manifest, columns)
     known = "train" if any(row.split == "train" for row in rows.rows) else None
     _catalens("import", bundle, manifest, catalog, *(["--split", known] if known else []), *flags)
-    with _served(bundle, catalog, port) as url:
+    _console.print(f"\n[bold]$ catalens serve {bundle} --catalog {catalog} --port {port} &[/bold]")
+    with served(bundle, catalog, port) as url:
         wrong = _ask(url, rows)
     minutes = (time.perf_counter() - started) / 60
     _console.print(f"\nDone in {minutes:.1f} minutes; the server is stopped. To start it again:\n")
@@ -87,32 +85,6 @@ def _catalens(*arguments: str | Path) -> None:
     shown = " ".join(map(str, arguments))
     _console.print(f"\n[bold]$ catalens {shown}[/bold]", soft_wrap=True)
     subprocess.run([sys.executable, "-m", "catalens.cli", *map(str, arguments)], check=True)
-
-
-@contextmanager
-def _served(bundle: Path, catalog: Path, port: int) -> Iterator[str]:
-    command = ["serve", str(bundle), "--catalog", str(catalog), "--port", str(port)]
-    _console.print(f"\n[bold]$ catalens {' '.join(command)} &[/bold]", soft_wrap=True)
-    server = subprocess.Popen([sys.executable, "-m", "catalens.cli", *command])
-    url = f"http://127.0.0.1:{port}"
-    try:
-        _wait_until_ready(url, server)
-        yield url
-    finally:
-        server.terminate()
-        server.wait(timeout=60)
-
-
-def _wait_until_ready(url: str, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _READY_SECONDS
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            if httpx.get(f"{url}/readyz", timeout=2).is_success:
-                return
-        except httpx.TransportError:
-            pass  # not listening yet
-        time.sleep(0.5)
-    raise InvalidRequest("the server did not become ready; its own message is above.", where=url)
 
 
 def _ask(url: str, manifest: Manifest) -> list[str]:

@@ -1,0 +1,48 @@
+"""`catalens serve` in a process of its own, for as long as a block of code needs it."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from catalog.errors import InvalidRequest
+
+_READY_SECONDS = 180.0
+_STOP_SECONDS = 60.0
+
+
+@contextmanager
+def served(bundle: Path, catalog: Path | None, port: int) -> Iterator[str]:
+    """Start a server, wait until it is ready, give its address, stop it.
+
+    Raises:
+        InvalidRequest: it did not become ready; it has said why on its own output.
+    """
+    more = [] if catalog is None else ["--catalog", str(catalog)]
+    command = [sys.executable, "-m", "catalens.cli", "serve", str(bundle), *more]
+    server = subprocess.Popen([*command, "--port", str(port)])
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait_until_ready(address, server)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(timeout=_STOP_SECONDS)
+
+
+def _wait_until_ready(address: str, server: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _READY_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            if httpx.get(f"{address}/readyz", timeout=2, trust_env=False).is_success:
+                return
+        except httpx.TransportError:
+            pass  # not listening yet
+        time.sleep(0.3)
+    raise InvalidRequest(
+        "the server did not become ready; its own message is above.", where=address
+    )

@@ -1,0 +1,32 @@
+"""The HTTP API of a replica, built around its service; needs no Ray."""
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+
+from serve import problems
+from serve.api.classify import classify_routes
+from serve.api.documented import document
+from serve.api.facts import fact_routes
+from serve.api.match import match_routes
+from serve.api.products import product_routes
+from serve.service import Service
+
+_ABOUT = "Puts every product in its place in a shop's category tree."
+
+
+def create_api(service: Service) -> FastAPI:
+    """The ASGI app; every error it gives is a problem document (RFC 9457)."""
+    api = FastAPIOffline(
+        title="Catalens",
+        version=version("catalens"),
+        description=_ABOUT,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    problems.install(api)
+    for routes in (classify_routes, match_routes, product_routes, fact_routes):
+        api.include_router(routes(service))
+    document(api)
+    return api

@@ -1,0 +1,47 @@
+"""`POST /v1/classify`: which category is this photo."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BeforeValidator
+from pydantic_core import to_json
+
+from serve.answers import classified
+from serve.api.asked import read_photos
+from serve.api.documented import answer, body
+from serve.api.schemas import ClassifyAnswer, ClassifyBody
+from serve.service import Service
+
+Level = Annotated[int | None, BeforeValidator(lambda value: value or None), Query(ge=1)]
+
+
+def classify_routes(service: Service) -> APIRouter:
+    """The call, bound to a replica's service."""
+    router = APIRouter()
+
+    @router.post(
+        "/v1/classify",
+        responses=answer(ClassifyAnswer),
+        openapi_extra=body(ClassifyBody, files=("image",), raw=True),
+    )
+    async def classify(
+        request: Request, top_k: Annotated[int, Query(ge=1)] = 5, level: Level = None
+    ) -> Response:
+        """Rank the categories of one photo or several.
+
+        Send the photo itself, a form with many files, or JSON. `answer` is the deepest category
+        that is certain enough, or the likeliest of `level`.
+        """
+        photos, names = await read_photos(request, service.settings)
+        model = service.model
+        if level is not None:
+            model.tree.level(level)  # refuses before anything is computed
+        prediction = await model.predict(photos, names)
+        document = model.document
+        results = classified(model.tree, document.thresholds, prediction, top_k, level)
+        return Response(
+            to_json({"model": document.version, "results": results}),
+            media_type="application/json",
+        )
+
+    return router

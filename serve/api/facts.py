@@ -1,0 +1,99 @@
+"""`GET /v1/categories`, `/v1/model`, `/healthz`, `/readyz`, `/`: what is served, and how it is."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from fastapi import APIRouter
+from starlette.responses import RedirectResponse
+
+from catalog.tree import ancestors
+from serve.api.documented import answer
+from serve.api.schemas import (
+    CatalogAnswer,
+    CategoriesAnswer,
+    CategoryNode,
+    Health,
+    ModelAnswer,
+)
+from serve.problems import NotReady
+from serve.service import Service
+from serve.swap import SwapState
+
+
+def fact_routes(service: Service) -> APIRouter:
+    """The calls, bound to a replica's service."""
+    router = APIRouter()
+
+    @router.get("/v1/categories", responses=answer(CategoriesAnswer))
+    async def categories() -> CategoriesAnswer:
+        """The category tree: the model's classes and the catalog's categories together."""
+        catalog = service.served_catalog
+        filed = None if catalog is None else await catalog.categories()
+        return CategoriesAnswer(categories=category_nodes(service.model.document.classes, filed))
+
+    @router.get("/v1/model", responses=answer(ModelAnswer))
+    async def model() -> ModelAnswer:
+        """The bundle that answers, and whether another is loading or was refused."""
+        active = service.model
+        document = active.document
+        facts = None if service.served_catalog is None else await service.served_catalog.facts()
+        return ModelAnswer(
+            model=document.version,
+            bundle=active.uri,
+            classes=len(document.classes),
+            variant=active.session.variant,
+            device=active.session.device,
+            embedding_id=document.embedding_id,
+            embedding_dimension=document.embedding_dimension,
+            certainty=document.thresholds.certainty,
+            unknown=document.thresholds.unknown,
+            accuracy=document.variants[active.session.variant].accuracy,
+            provenance=document.provenance,
+            catalog=None if facts is None else CatalogAnswer(**vars(facts)),
+            swap=service.slot.swap or SwapState(state="active", bundle=active.uri),
+        )
+
+    @router.get("/healthz", responses=answer(Health))
+    async def alive() -> Health:
+        """Whether the process answers."""
+        return Health(status="alive")
+
+    @router.get("/readyz", responses=answer(Health))
+    async def ready() -> Health:
+        """Whether the model answers: a real inference passed; never waits in the queue."""
+        if not await service.model.answers():
+            raise NotReady("the model does not answer.", fix="Look at the server's log.")
+        return Health(status="ready")
+
+    @router.get("/", include_in_schema=False)
+    async def root() -> RedirectResponse:
+        return RedirectResponse("/docs")
+
+    return router
+
+
+def category_nodes(classes: Iterable[str], filed: Mapping[str, int] | None) -> list[CategoryNode]:
+    """The tree of both, in the order of the names.
+
+    Args:
+        classes: paths of the model's classes.
+        filed: products per category path; None without a catalog.
+    """
+    known = frozenset(classes)
+    products: Counter[str] = Counter()
+    for path, count in (filed or {}).items():
+        for node in ancestors(path):
+            products[node] += count
+    nodes: dict[str, CategoryNode] = {}
+    roots: list[CategoryNode] = []
+    for path in sorted({node for leaf in (*known, *products) for node in ancestors(leaf)}):
+        parent, _, name = path.rpartition("/")
+        nodes[path] = CategoryNode(
+            name=name,
+            path=path,
+            is_class=path in known,
+            products=None if filed is None else products[path],
+            children=[],
+        )
+        (nodes[parent].children if parent else roots).append(nodes[path])
+    return roots

@@ -1,0 +1,143 @@
+"""`POST /v1/compare`, `/v1/categorize` and `/v1/tags`: from photos and names together."""
+
+from collections.abc import Iterable
+
+from fastapi import APIRouter, Request
+
+from catalog.categorise import CategoryScore, Neighbour, categorise, suggest_tags
+from catalog.match import score_pair
+from catalog.names import compare_names
+from inference.session import Prediction
+from serve.api.asked import Asked, of_body, of_form, read_body, require_something
+from serve.api.documented import answer, body
+from serve.api.schemas import (
+    CategorizeAnswer,
+    CategorizeBody,
+    CompareAnswer,
+    CompareBody,
+    EvidenceAnswer,
+    PathProbability,
+    TagsAnswer,
+    TagsBody,
+)
+from serve.bodies import Form
+from serve.model import ServedModel
+from serve.service import Service, mean_embedding
+
+_SIDES = ("left.name", "left.image", "right.name", "right.image")
+_MOST_TAGS = 10
+
+
+def match_routes(service: Service) -> APIRouter:
+    """The calls, bound to a replica's service."""
+    router = APIRouter()
+
+    @router.post(
+        "/v1/compare",
+        responses=answer(CompareAnswer),
+        openapi_extra=body(CompareBody, texts=_SIDES[::2], files=_SIDES[1::2]),
+    )
+    async def compare(request: Request) -> CompareAnswer:
+        """Say whether two products are one, from their photos, their names or both."""
+        found = await read_body(request, CompareBody, service.settings, _SIDES)
+        if isinstance(found, Form):
+            left, right = of_form(found, "left."), of_form(found, "right.")
+        else:
+            left = of_body(found.left, service.settings, "left.")
+            right = of_body(found.right, service.settings, "right.")
+        require_something(left, "left")
+        require_something(right, "right")
+        names = None
+        if left.name and right.name:
+            names = await service.off_loop(compare_names, left.name, right.name)
+        model = service.model
+        cosine = await _cosine(model, left, right)
+        match = score_pair(model.match_model, cosine, names)
+        return CompareAnswer(
+            image_similarity=match.image_similarity,
+            name_similarity=match.name_similarity,
+            name_reasons=list(match.name_reasons),
+            score=match.score,
+            decision=match.decision,
+        )
+
+    @router.post(
+        "/v1/categorize",
+        responses=answer(CategorizeAnswer),
+        openapi_extra=body(CategorizeBody, texts=("name",), files=("image",)),
+    )
+    async def categorize(request: Request) -> CategorizeAnswer:
+        """Say where in the catalog a new product belongs, how sure that is, and why."""
+        found = await read_body(request, CategorizeBody, service.settings, ("name", "image"))
+        asked = (
+            of_form(found)
+            if isinstance(found, Form)
+            else of_body(found.product, service.settings, "product.")
+        )
+        require_something(asked)
+        model = service.model
+        prediction = await model.predict(asked.photos, asked.names) if asked.photos else None
+        neighbours: list[Neighbour] = []
+        if service.served_catalog is not None:
+            embedding = None if prediction is None else mean_embedding(prediction.embeddings)
+            neighbours = await service.served_catalog.neighbours(embedding, asked.name)
+        return await service.off_loop(_placed, model, asked, prediction, neighbours)
+
+    @router.post("/v1/tags", responses=answer(TagsAnswer), openapi_extra=body(TagsBody))
+    async def tags(request: Request) -> TagsAnswer:
+        """Rank the categories that a name speaks for."""
+        found = await read_body(request, TagsBody, service.settings)
+        assert isinstance(found, TagsBody)
+        asked = require_something(Asked(found.name.strip() or None, (), ()), "name")
+        assert asked.name is not None
+        neighbours: list[Neighbour] = []
+        if service.served_catalog is not None:
+            neighbours = await service.served_catalog.neighbours(None, asked.name)
+        classes = service.model.document.classes
+        ranked = await service.off_loop(suggest_tags, asked.name, neighbours, classes)
+        return TagsAnswer(tags=_shown(ranked[:_MOST_TAGS]))
+
+    return router
+
+
+async def _cosine(model: ServedModel, left: Asked, right: Asked) -> float | None:
+    if not (left.photos and right.photos):
+        return None
+    seen = await model.predict((*left.photos, *right.photos), (*left.names, *right.names))
+    cut = len(left.photos)
+    return float(mean_embedding(seen.embeddings[:cut]) @ mean_embedding(seen.embeddings[cut:]))
+
+
+def _placed(
+    model: ServedModel,
+    asked: Asked,
+    prediction: Prediction | None,
+    neighbours: list[Neighbour],
+) -> CategorizeAnswer:
+    document = model.document
+    shares = None
+    if prediction is not None:
+        means = prediction.probabilities.mean(axis=0).tolist()
+        shares = dict(zip(document.classes, means, strict=True))
+    found = categorise(
+        neighbours,
+        shares,
+        model.match_model,
+        certainty=document.thresholds.certainty,
+        name=asked.name,
+    )
+    alternatives = found.alternatives
+    if not alternatives and asked.name is not None and found.path is None:
+        # A name alone and nothing near it: its words may still say something.
+        alternatives = tuple(suggest_tags(asked.name, neighbours, document.classes)[:_MOST_TAGS])
+    return CategorizeAnswer(
+        path=found.path,
+        score=found.score,
+        decision=found.decision,
+        alternatives=_shown(alternatives),
+        evidence=[EvidenceAnswer(**vars(one)) for one in found.evidence],
+    )
+
+
+def _shown(ranked: Iterable[CategoryScore]) -> list[PathProbability]:
+    return [PathProbability(path=one.path, probability=one.probability) for one in ranked]

@@ -1,0 +1,166 @@
+"""`/v1/products/{id}` and `POST /v1/search`: the live catalog over HTTP."""
+
+from fastapi import APIRouter, Request, Response
+from pydantic import TypeAdapter
+
+from catalog.errors import InvalidRequest, UnknownProduct
+from catalog.match import MatchModel, pair_score
+from catalog.names import compare_names, normalise
+from catalog.product import Product, check_id
+from serve.api.asked import Asked, json_part, of_body, of_form, read_body, require_something
+from serve.api.documented import answer, body
+from serve.api.schemas import (
+    Found,
+    ProductAnswer,
+    SearchAnswer,
+    SearchBody,
+    StoredProductBody,
+)
+from serve.bodies import Form
+from serve.live_catalog import Near
+from serve.service import Service, mean_embedding
+
+_ATTRIBUTES = TypeAdapter(dict[str, str])
+_FILTER = TypeAdapter(dict[str, str | list[str]])
+_STORED_TEXTS = ("name", "category", "attributes")
+_SEARCH_TEXTS = ("name", "text", "filter", "limit")
+
+
+def product_routes(service: Service) -> APIRouter:
+    """The calls, bound to a replica's service."""
+    router = APIRouter()
+
+    # An id may hold slashes (percent-encoded or not), hence `:path`.
+    @router.put(
+        "/v1/products/{product_id:path}",
+        responses=answer(ProductAnswer),
+        openapi_extra=body(StoredProductBody, texts=_STORED_TEXTS, files=("image",)),
+    )
+    async def put(product_id: str, request: Request) -> ProductAnswer:
+        """Insert or replace a product; the very next search finds it."""
+        check_id(product_id)
+        catalog = service.catalog
+        found = await read_body(
+            request, StoredProductBody, service.settings, (*_STORED_TEXTS, "image")
+        )
+        if isinstance(found, Form):
+            asked, category = of_form(found), found.texts.get("category")
+            attributes = json_part(found, "attributes", _ATTRIBUTES) or {}
+        else:
+            asked, category = of_body(found, service.settings), found.category
+            attributes = found.attributes
+        require_something(asked)
+        prediction = await service.see(asked.photos, asked.names)
+        product = Product(
+            id=product_id,
+            name=asked.name,
+            category=category,
+            attributes=attributes,
+            embedding=None if prediction is None else mean_embedding(prediction.embeddings),
+            photos=await service.small_copies(asked.photos),
+        )
+        await catalog.put(product)
+        return _shown(product)
+
+    @router.get("/v1/products/{product_id:path}", responses=answer(ProductAnswer))
+    async def get(product_id: str) -> ProductAnswer:
+        """A product's facts and how many photos the catalog keeps of it."""
+        product = await service.catalog.get(check_id(product_id))
+        if product is None:
+            raise _unknown(product_id)
+        return _shown(product)
+
+    @router.delete(
+        "/v1/products/{product_id:path}",
+        status_code=204,
+        responses={"default": answer(ProductAnswer)["default"]},
+    )
+    async def delete(product_id: str) -> Response:
+        """Remove a product."""
+        if not await service.catalog.delete(check_id(product_id)):
+            raise _unknown(product_id)
+        return Response(status_code=204)
+
+    @router.post(
+        "/v1/search",
+        responses=answer(SearchAnswer),
+        openapi_extra=body(SearchBody, texts=_SEARCH_TEXTS, files=("image",)),
+    )
+    async def search(request: Request) -> SearchAnswer:
+        """Find products by photo, by name, by words, or by all of them at once."""
+        catalog = service.catalog
+        asked, sought = await _read_search(request, service)
+        if not (asked.photos or asked.name or sought.text):
+            raise InvalidRequest(
+                "nothing to search for.", where="body", fix="Give `product`, `text` or both."
+            )
+        model = service.model
+        prediction = await service.see(asked.photos, asked.names)
+        embedding = None if prediction is None else mean_embedding(prediction.embeddings)
+        text = sought.text or asked.name
+        near = await catalog.search(embedding, text, sought.limit, sought.filter)
+        name = asked.name or sought.text
+        results = await service.off_loop(_scored, near, name, model.match_model)
+        if asked.photos or asked.name:  # words alone stay in the order of the full-text index
+            results.sort(key=lambda found: (-found.score, found.id))
+        return SearchAnswer(results=results[: sought.limit])
+
+    return router
+
+
+async def _read_search(request: Request, service: Service) -> tuple[Asked, SearchBody]:
+    found = await read_body(request, SearchBody, service.settings, (*_SEARCH_TEXTS, "image"))
+    if not isinstance(found, Form):
+        if found.product is None:
+            return Asked(None, (), ()), found
+        asked = of_body(found.product, service.settings, "product.")
+        return require_something(asked), found
+    limit = found.texts.get("limit", "10")
+    if not limit.isdecimal() or not 1 <= int(limit[:4]) <= 100:
+        raise InvalidRequest("not a number from 1 to 100.", where="limit")
+    sought = SearchBody(
+        text=(found.texts.get("text") or "")[:1_000] or None,
+        filter=json_part(found, "filter", _FILTER),
+        limit=int(limit),
+    )
+    return of_form(found), sought
+
+
+def _scored(near: list[Near], name: str | None, model: MatchModel) -> list[Found]:
+    asked = normalise(name) if name else None
+    scored = []
+    for one in near:
+        product = one.product
+        names = compare_names(asked, product.name) if asked and product.name else None
+        conflict = names is not None and names.features.quantities < 0
+        similarity = None if names is None else names.similarity
+        scored.append(
+            Found(
+                id=product.id,
+                name=product.name,
+                category=product.category,
+                attributes=dict(product.attributes),
+                image_similarity=one.image_similarity,
+                name_similarity=similarity,
+                score=pair_score(model, one.image_similarity, similarity, conflict),
+            )
+        )
+    return scored
+
+
+def _shown(product: Product) -> ProductAnswer:
+    return ProductAnswer(
+        id=product.id,
+        name=product.name,
+        category=product.category,
+        attributes=dict(product.attributes),
+        photos=len(product.photos),
+    )
+
+
+def _unknown(product_id: str) -> UnknownProduct:
+    return UnknownProduct(
+        "the catalog holds no such product.",
+        where=f"product {product_id[:40]!r}",
+        fix="PUT it first, or check the id.",
+    )

@@ -1,0 +1,205 @@
+"""Bodies and answers of the HTTP API, as pydantic models; the OpenAPI page is made from them."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from serve.swap import SwapState
+
+Verdict = Literal["auto", "review", "unknown"]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class ProductBody(_Body):
+    """A product to judge: a name, a photo or both."""
+
+    name: str | None = Field(None, max_length=1_000)
+    image: str | None = Field(None, description="the photo's bytes as base64")
+    image_url: str | None = Field(None, description="refused: not enabled on this server")
+
+
+class StoredProductBody(ProductBody):
+    """A product to keep in the catalog."""
+
+    category: str | None = Field(None, max_length=1_000, description="path with /")
+    attributes: dict[str, str] = Field(default_factory=dict)
+
+
+class ClassifyBody(_Body):
+    """Photos to classify."""
+
+    images: list[str] = Field(min_length=1, description="photos as base64")
+
+
+class CompareBody(_Body):
+    """Two products to compare."""
+
+    left: ProductBody
+    right: ProductBody
+
+
+class CategorizeBody(_Body):
+    """A product to place."""
+
+    product: ProductBody
+
+
+class TagsBody(_Body):
+    """A name to tag."""
+
+    name: str = Field(max_length=1_000)
+
+
+class SearchBody(_Body):
+    """What to look for; a product, a text or both."""
+
+    product: ProductBody | None = None
+    text: str | None = Field(None, max_length=1_000)
+    filter: dict[str, str | list[str]] | None = Field(
+        None, description='for example {"category": "Apparel", "brand": ["Nike", "Puma"]}'
+    )
+    limit: int = Field(10, ge=1, le=100)
+
+
+class PathProbability(BaseModel):
+    """A category and its probability."""
+
+    path: str
+    probability: float
+
+
+class Answer(PathProbability):
+    """The category that is given, and whether it needs a person."""
+
+    decision: Verdict
+
+
+class Classified(BaseModel):
+    """One photo's answer and the ranked categories."""
+
+    answer: Answer
+    categories: list[PathProbability]
+
+
+class ClassifyAnswer(BaseModel):
+    """The answers, in the order of the photos."""
+
+    model: str
+    results: list[Classified]
+
+
+class CompareAnswer(BaseModel):
+    """How alike two products are; a similarity is null where a side lacks the photo or name."""
+
+    image_similarity: float | None
+    name_similarity: float | None
+    name_reasons: list[str]
+    score: float
+    decision: Literal["same", "review", "different"]
+
+
+class EvidenceAnswer(BaseModel):
+    """A product of the catalog that speaks for a category."""
+
+    id: str
+    name: str | None
+    path: str
+    image_similarity: float | None
+    name_similarity: float | None
+    score: float
+
+
+class CategorizeAnswer(BaseModel):
+    """Where a product belongs; path is null when nothing speaks for any."""
+
+    path: str | None
+    score: float
+    decision: Verdict
+    alternatives: list[PathProbability]
+    evidence: list[EvidenceAnswer]
+
+
+class TagsAnswer(BaseModel):
+    """Categories that a name speaks for, best first."""
+
+    tags: list[PathProbability]
+
+
+class ProductAnswer(BaseModel):
+    """A product as the catalog keeps it."""
+
+    id: str
+    name: str | None
+    category: str | None
+    attributes: dict[str, str]
+    photos: int
+
+
+class Found(BaseModel):
+    """A product that was found; `score` is how sure we are that it is the one asked about."""
+
+    id: str
+    name: str | None
+    category: str | None
+    attributes: dict[str, str]
+    image_similarity: float | None
+    name_similarity: float | None
+    score: float
+
+
+class SearchAnswer(BaseModel):
+    """The products found, best first."""
+
+    results: list[Found]
+
+
+class CategoryNode(BaseModel):
+    """A node of the tree."""
+
+    name: str
+    path: str
+    is_class: bool = Field(description="whether the model can answer it")
+    products: int | None = Field(description="filed at or below it; null without a catalog")
+    children: list["CategoryNode"]
+
+
+class CategoriesAnswer(BaseModel):
+    """The tree: the model's classes and the catalog's categories together."""
+
+    categories: list[CategoryNode]
+
+
+class CatalogAnswer(BaseModel):
+    """The catalog that is served."""
+
+    uri: str
+    embedding_id: str
+    dimension: int
+    products: int
+
+
+class ModelAnswer(BaseModel):
+    """The bundle that answers, and what became of the one asked for last."""
+
+    model: str
+    bundle: str
+    classes: int
+    variant: str
+    device: str
+    embedding_id: str
+    embedding_dimension: int
+    certainty: float
+    unknown: float
+    accuracy: float | None
+    provenance: dict[str, object]
+    catalog: CatalogAnswer | None
+    swap: SwapState
+
+
+class Health(BaseModel):
+    """An answer to a probe."""
+
+    status: Literal["alive", "ready"]

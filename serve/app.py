@@ -1,0 +1,139 @@
+"""The Ray Serve application: `serve run serve.app:app bundle=PATH catalog=PATH`.
+
+Two deployments. `Classifier` is the ingress: it holds the ONNX session, so a photo that comes in
+over HTTP is answered where it arrives. `LiveCatalog` is the one process that writes products.
+"""
+
+from pathlib import Path
+
+from fastapi import FastAPI
+from pydantic import BaseModel, ConfigDict, Field
+from ray import serve
+from ray.serve.handle import DeploymentHandle
+from ray.serve.schema import LoggingConfig
+
+from inference.session import Device
+from serve.api import create_api
+from serve.live_catalog import CatalogDoor, LiveCatalog
+from serve.loopback import keep_replica_on_loopback
+from serve.service import Service
+from serve.settings import Settings, read_settings
+
+# One line per request would cost more than the request's JSON.
+_QUIET = LoggingConfig(enable_access_log=False, log_level="WARNING")
+_CATALOG_REQUESTS = 1_000
+
+
+class AppArguments(BaseModel):
+    """What `serve run` may be given as NAME=VALUE.
+
+    Attributes:
+        bundle: directory; the first value of the user config, through which it is replaced later.
+        catalog: directory or s3:// prefix.
+        device: auto, cpu, cuda or tensorrt.
+        replicas: of the classifier.
+        cpus: cores that each of them takes from the cluster.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    bundle: str
+    catalog: str | None = None
+    device: Device = "auto"
+    replicas: int = Field(default=1, ge=1)
+    cpus: float = Field(default=1.0, ge=0)
+
+
+class UserConfig(BaseModel):
+    """What may change while the application runs.
+
+    Attributes:
+        bundle: directory of the bundle to serve.
+    """
+
+    bundle: str
+
+
+@serve.ingress()
+class Classifier:
+    """The ingress replica: HTTP, decode, inference."""
+
+    def __init__(
+        self, settings: Settings, device: Device, catalog: DeploymentHandle | None = None
+    ) -> None:
+        keep_replica_on_loopback()
+        self._settings = settings
+        self._device = device
+        self._handle = catalog
+        self._service: Service | None = None
+
+    async def __serve_build_asgi_app__(self) -> FastAPI:
+        """The API, around a service that has no model yet."""
+        door, embedding_id = None, None
+        if self._handle is not None:
+            door = CatalogDoor(self._ask_catalog)
+            embedding_id = (await door.facts()).embedding_id
+        self._service = Service(self._settings, self._device, door, embedding_id)
+        return create_api(self._service)
+
+    async def reconfigure(self, user_config: dict[str, object]) -> None:
+        """Serve another bundle.
+
+        The first must load, or the replica does not start. Any later one is loaded beside it and
+        this returns at once, for meanwhile Ray keeps requests away; `/v1/model` says what became
+        of it.
+        """
+        uri = UserConfig.model_validate(user_config).bundle
+        service = self._service
+        assert service is not None
+        if service.slot.swap is None:
+            await service.slot.first(uri)
+        else:
+            service.slot.follow(uri)
+
+    async def check_health(self) -> None:
+        """Raise when the inference thread has ended, so that Ray replaces the replica."""
+        slot = self._service.slot if self._service else None
+        if slot is not None and slot.loaded and not slot.active.batcher.alive:
+            raise RuntimeError("the inference thread has ended")
+
+    async def _ask_catalog(self, method: str, *args: object) -> object:
+        assert self._handle is not None
+        return await getattr(self._handle, method).remote(*args)
+
+
+class ServedCatalog(LiveCatalog):
+    """The live catalog as a replica."""
+
+    def __init__(self, uri: str, maintain_every_s: float) -> None:
+        keep_replica_on_loopback()
+        super().__init__(uri, maintain_every_s)
+
+
+def app(args: AppArguments) -> serve.Application:
+    """The application, for `serve run`, `serve deploy` and `catalens serve`."""
+    settings = read_settings()
+    catalog = None
+    if args.catalog is not None:
+        deployed = serve.deployment(
+            name="LiveCatalog",
+            num_replicas=1,
+            ray_actor_options={"num_cpus": 0},
+            max_ongoing_requests=_CATALOG_REQUESTS,
+            logging_config=_QUIET,
+        )(ServedCatalog)
+        catalog = deployed.bind(_absolute(args.catalog), settings.maintain_every_s)
+    return serve.deployment(
+        name="Classifier",
+        num_replicas=args.replicas,
+        ray_actor_options={"num_cpus": args.cpus},
+        user_config=UserConfig(bundle=_absolute(args.bundle)).model_dump(),
+        max_ongoing_requests=settings.max_ongoing_requests,
+        max_queued_requests=settings.max_ongoing_requests,
+        logging_config=_QUIET,
+    )(Classifier).bind(settings, args.device, catalog)
+
+
+def _absolute(uri: str) -> str:
+    """Replicas have another working directory."""
+    return uri if "://" in uri else str(Path(uri).absolute())

@@ -1,0 +1,23 @@
+"""What `catalens serve` may be told; the command line is made from this dataclass."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class ServeConfig:
+    """How to serve a bundle on this machine.
+
+    Attributes:
+        catalog: catalog directory or s3:// prefix; without one, calls that need it are refused.
+        host: address to listen on; everything else stays on loopback.
+        port: port to listen on.
+        device: cpu, cuda or tensorrt; auto takes a GPU where one works.
+        replicas: server processes, each with its own copy of the model.
+    """
+
+    catalog: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8000
+    device: Literal["auto", "cpu", "cuda", "tensorrt"] = "auto"
+    replicas: int = 1

@@ -1,0 +1,41 @@
+"""Run by Ray in the place of HAProxy: opens only the front door to others, then becomes HAProxy.
+
+Ray's configuration binds the statistics and the metrics to every address, without a setting. This
+program is called as HAProxy would be, with three arguments before: HAProxy's own path, and the
+host and port to listen on. It mends the configuration file that follows `-f` and executes HAProxy.
+Standard library only: it starts at every change of the replicas.
+"""
+
+import ctypes
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+_BIND = re.compile(r"^(\s*bind )\S*:(\d+)(.*)$", re.MULTILINE)
+
+
+def rebound(configuration: str, host: str, port: int) -> str:
+    """HAProxy's configuration with every listener on loopback but that of ``port``, on ``host``."""
+
+    def place(found: re.Match[str]) -> str:
+        front = int(found[2]) == port
+        return f"{found[1]}{host if front else '127.0.0.1'}:{found[2]}{found[3]}"
+
+    return _BIND.sub(place, configuration)
+
+
+def main(arguments: list[str]) -> None:
+    """Mend the configuration and become HAProxy."""
+    binary, host, port, *rest = arguments
+    path = Path(rest[rest.index("-f") + 1])
+    path.write_text(rebound(path.read_text(), host, int(port)))
+    # Without the actor that started it nothing would ever stop it, and it holds the port.
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.execv(binary, [binary, *rest])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

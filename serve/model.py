@@ -1,0 +1,124 @@
+"""A bundle at work in a replica: verified, loaded, warmed up, with its own queue."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.errors import InvalidBundle
+from catalog.images import ImageLimits, decode
+from inference.bundle import BundleDocument, read_bundle
+from inference.session import Device, Prediction, Session
+from serve.batching import Batcher
+from serve.settings import Settings
+
+_PROBE_TIMEOUT_S: Final = 5.0
+_FRESH_S: Final = 10.0
+
+
+class ServedModel:
+    """One bundle that answers; a swap replaces the whole of it.
+
+    Loading is slow and needs no event loop; `start` binds it to the running one.
+
+    Args:
+        uri: the bundle's directory.
+        settings: limits of the replica.
+        device: where to run the graph.
+
+    Raises:
+        InvalidBundle: the bundle is not whole, or its graph cannot be run.
+        DeviceUnavailable: the device asked for is not there.
+    """
+
+    def __init__(self, uri: str, settings: Settings, device: Device) -> None:
+        if "://" in uri:
+            raise InvalidBundle(
+                "only bundles in a local directory can be served.",
+                where=uri,
+                fix="Copy it to this machine.",
+            )
+        self.uri = uri
+        bundle = read_bundle(Path(uri))
+        self.document: BundleDocument = bundle.document
+        self.tree = bundle.tree
+        self.match_model = bundle.match_model
+        self.session = Session(bundle, device=device, threads=settings.threads)
+        self._settings = settings
+        self._limits = ImageLimits(max_bytes=settings.max_photo_bytes)
+        self._batcher: Batcher | None = None
+        self._warm_up()
+
+    @property
+    def batcher(self) -> Batcher:
+        """Its queue, once started."""
+        if self._batcher is None:
+            raise RuntimeError("the model was not started")
+        return self._batcher
+
+    def start(self, decoders: Executor) -> None:
+        """Open its queue on the running event loop."""
+        self._batcher = Batcher(
+            self.session.run,
+            decoders,
+            max_batch=self._settings.max_batch,
+            max_queue=self._settings.max_queue,
+            deadline_s=self._settings.deadline_s,
+        )
+
+    async def predict(self, photos: Sequence[bytes], names: Sequence[str]) -> Prediction:
+        """Classify and embed encoded photos.
+
+        Args:
+            photos: encoded, at least one.
+            names: what to call each in an error.
+
+        Raises:
+            InvalidImage, ImageTooLarge: a photo cannot be read.
+            Overloaded: the queue is full.
+        """
+
+        def decode_at(place: int) -> NDArray[np.uint8]:
+            return decode(photos[place], self.document.image, self._limits, where=names[place])
+
+        return await self.batcher.submit(len(photos), decode_at)
+
+    async def answers(self) -> bool:
+        """Whether the graph gives answers now: one did lately, or one does past the queue."""
+        if not self.batcher.alive:
+            return False
+        if time.monotonic() - self.batcher.last_success < _FRESH_S:
+            return True
+        try:
+            await asyncio.wait_for(asyncio.to_thread(self._run_blank, 1), _PROBE_TIMEOUT_S)
+        except Exception:  # noqa: BLE001 - whatever it is, the answer is no
+            return False
+        return True
+
+    def close(self) -> None:
+        """Answer what was admitted, then end."""
+        self.batcher.close()
+
+    def _warm_up(self) -> None:
+        for size in (1, self._settings.max_batch):
+            try:
+                prediction = self._run_blank(size)
+            except Exception as error:
+                raise InvalidBundle(
+                    f"its graph cannot be run ({error}).", where=self.uri
+                ) from error
+            shapes = prediction.probabilities.shape, prediction.embeddings.shape
+            expected = (size, len(self.document.classes)), (size, self.document.embedding_dimension)
+            if shapes != expected:
+                raise InvalidBundle(
+                    f"its graph answers {shapes} and bundle.json says {expected}.", where=self.uri
+                )
+
+    def _run_blank(self, size: int) -> Prediction:
+        side = self.document.image.size
+        return self.session.run(np.full((size, side, side, 3), 127, dtype=np.uint8))

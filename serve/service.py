@@ -1,0 +1,95 @@
+"""What a replica holds: the model in service, the threads that decode, the door to the catalog."""
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.errors import CatalogMissing
+from catalog.images import ImageLimits, jpeg_copy
+from inference.importer import COPY_SIDE
+from inference.session import Device, Prediction
+from serve.live_catalog import CatalogDoor
+from serve.model import ServedModel
+from serve.settings import Settings
+from serve.swap import ModelSlot
+
+_Result = TypeVar("_Result")
+
+
+class Service:
+    """The API's other half; made on the event loop it serves.
+
+    Args:
+        settings: limits of the replica.
+        device: where to run the graph.
+        catalog: door to the live catalog, if one is served.
+        embedding_id: the catalog's.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        device: Device = "auto",
+        catalog: CatalogDoor | None = None,
+        embedding_id: str | None = None,
+    ) -> None:
+        self.settings = settings
+        self.served_catalog = catalog
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        self._decoders = ThreadPoolExecutor(settings.decode_threads or cores, "decode")
+        self._limits = ImageLimits(max_bytes=settings.max_photo_bytes)
+        self.slot = ModelSlot(
+            load=lambda uri: ServedModel(uri, settings, device),
+            start=lambda model: model.start(self._decoders),
+            embedding_id=embedding_id,
+        )
+
+    @property
+    def model(self) -> ServedModel:
+        """The model that answers.
+
+        Raises:
+            NotReady: there is none yet.
+        """
+        return self.slot.active
+
+    @property
+    def catalog(self) -> CatalogDoor:
+        """The door to the live catalog.
+
+        Raises:
+            CatalogMissing: none is served.
+        """
+        if self.served_catalog is None:
+            raise CatalogMissing(
+                "this server runs without a catalog.",
+                fix="Start it with one: `catalens serve BUNDLE --catalog CATALOG`.",
+            )
+        return self.served_catalog
+
+    async def see(self, photos: Sequence[bytes], names: Sequence[str]) -> Prediction | None:
+        """Probabilities and embeddings of the photos; None when there are none."""
+        return await self.model.predict(photos, names) if photos else None
+
+    async def small_copies(self, photos: Sequence[bytes]) -> tuple[bytes, ...]:
+        """The JPEG copies that the catalog keeps."""
+
+        def copy(photo: bytes) -> bytes:
+            return jpeg_copy(photo, COPY_SIDE, self._limits, where="image")
+
+        return tuple(await asyncio.gather(*(self.off_loop(copy, photo) for photo in photos)))
+
+    async def off_loop(self, work: Callable[..., _Result], *args: object) -> _Result:
+        """Run something that takes milliseconds without holding up the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._decoders, work, *args)
+
+
+def mean_embedding(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The mean of float32 [N, D] brought back to unit length, float32 [D]."""
+    mean = embeddings.mean(axis=0)
+    return np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)

@@ -1,0 +1,77 @@
+"""The limits of a replica, from the environment (`CATALENS_MAX_QUEUE=512`), checked at start."""
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from catalog.errors import InvalidRequest
+
+
+class Settings(BaseSettings):
+    """Limits of one replica.
+
+    Attributes:
+        max_batch: photos in one run of the graph at most.
+        max_queue: photos that were admitted and are not answered yet, at most.
+        max_photos: photos in one request at most.
+        max_ongoing_requests: requests that Ray hands to a replica at a time; it must exceed the
+            queue and a batch, so that it is our code that refuses, and probes get through.
+        deadline_s: a photo that waited longer is not computed.
+        decode_threads: threads that decode photos; one per core if not given.
+        threads: threads of one run of the graph; one per core if not given.
+        max_photo_bytes: encoded size of one photo at most.
+        max_body_bytes: size of a body with several photos, or with JSON, at most.
+        maintain_every_s: seconds between two rounds of compacting the live catalog.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="CATALENS_", frozen=True, extra="forbid")
+
+    max_batch: int = Field(default=16, ge=1)
+    max_queue: int = Field(default=256, ge=1)
+    max_photos: int = Field(default=128, ge=1)
+    max_ongoing_requests: int = Field(default=1024, ge=1)
+    deadline_s: float = Field(default=10.0, gt=0)
+    decode_threads: int | None = Field(default=None, ge=1)
+    threads: int | None = Field(default=None, ge=1)
+    max_photo_bytes: int = Field(default=20 * 2**20, ge=1)
+    max_body_bytes: int = Field(default=64 * 2**20, ge=1)
+    maintain_every_s: float = Field(default=60.0, gt=0)
+
+    @model_validator(mode="after")
+    def _agree(self) -> "Settings":
+        if self.max_queue < self.max_batch:
+            raise ValueError(
+                f"max_queue is {self.max_queue} and max_batch {self.max_batch}: "
+                "a queue shorter than a batch never fills one"
+            )
+        if self.max_photos > self.max_queue:
+            raise ValueError(
+                f"max_photos is {self.max_photos} and max_queue {self.max_queue}: "
+                "a request of that many photos could never be admitted"
+            )
+        if self.max_ongoing_requests <= self.max_queue + self.max_batch:
+            raise ValueError(
+                f"max_ongoing_requests is {self.max_ongoing_requests} and max_queue + max_batch "
+                f"{self.max_queue + self.max_batch}: Ray would refuse before the queue is full"
+            )
+        return self
+
+
+def read_settings(**values: object) -> Settings:
+    """The settings of this process.
+
+    Args:
+        values: take precedence over the environment.
+
+    Raises:
+        InvalidRequest: a value is out of its range, or two contradict each other.
+    """
+    try:
+        return Settings.model_validate(values) if values else Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise InvalidRequest(
+            f"{first['msg'].removeprefix('Value error, ')}.",
+            where=f"CATALENS_{field.upper()}" if field else "settings",
+            fix="Change one of them.",
+        ) from error
