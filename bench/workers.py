@@ -35,7 +35,7 @@ def main(json_file: Path | None, work: Path | None) -> None:
                 found.append(float(judge(bundle, shop).right.mean()))
                 figures.add(f"{label}_train_minutes", minutes["train"])
                 epochs = read_run(Path(folder) / f"{label}-run").document.epochs
-                shares = [record["photos_per_rank"] for record in epochs]
+                shares = [one["photos_per_rank"] for one in epochs if one["phase"] == "finetune"]
                 figures.add(f"{label}_fewest_photos_of_a_rank", min(map(min, shares)))
                 figures.add(f"{label}_most_photos_of_a_rank", max(map(max, shares)))
     for workers, found in top1.items():

@@ -43,11 +43,13 @@ class ImageSpec:
 
     Attributes:
         size: side of the square input, px.
+        crop: side of the central square that is looked at, as a share of the shorter side.
         mean: per channel RGB, on the 0..255 scale.
         std: per channel RGB, on the 0..255 scale.
     """
 
     size: int
+    crop: float
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
 
@@ -77,7 +79,7 @@ def decode(
 
     Args:
         data: the encoded photo.
-        spec: the geometry wanted; only ``size`` matters here.
+        spec: the geometry wanted; ``size`` and ``crop`` matter here.
         limits: byte and pixel limits.
         where: what to name in an error (a file, a row, a field).
 
@@ -88,23 +90,25 @@ def decode(
         InvalidImage: not a photo we can read, or a damaged one.
         ImageTooLarge: over a limit.
     """
-    return decode_sizes(data, (spec.size,), limits, where=where)[0]
+    return decode_views(data, (spec,), limits, where=where)[0]
 
 
-def decode_sizes(
-    data: bytes, sizes: tuple[int, ...], limits: ImageLimits = DEFAULT_LIMITS, *, where: str = ""
+def decode_views(
+    data: bytes,
+    views: tuple[ImageSpec, ...],
+    limits: ImageLimits = DEFAULT_LIMITS,
+    *,
+    where: str = "",
 ) -> tuple[NDArray[np.uint8], ...]:
-    """Decode one photo once, as `decode` does, at each of several sizes (largest sets the cost)."""
+    """Decode one photo once, as `decode` does, for each of several geometries."""
     photo = _open(data, limits, where)
     try:
-        photo.draft(None, (math.ceil(max(sizes) * _DRAFT_GAP),) * 2)
+        needed = max(view.size / view.crop for view in views)
+        photo.draft(None, (math.ceil(needed * _DRAFT_GAP),) * 2)
         turn = _orientation(photo)
         photo = _eight_bit(photo)
-        side = min(photo.size)
-        left, top = (photo.width - side) / 2, (photo.height - side) / 2
-        box = (left, top, left + side, top + side)
         # The crop is square and central, so turning the small result equals turning the photo.
-        return tuple(_pixels(photo, size, box, turn) for size in sizes)
+        return tuple(_pixels(photo, view, turn) for view in views)
     except Exception as error:  # each decoder plugin raises its own family
         raise _unreadable(error, where) from error
 
@@ -211,13 +215,12 @@ def _grey_from_wide(photo: Image.Image) -> Image.Image:
     return Image.fromarray(grey).convert("RGB")
 
 
-def _pixels(
-    photo: Image.Image,
-    size: int,
-    box: tuple[float, float, float, float],
-    turn: Image.Transpose | None,
-) -> NDArray[np.uint8]:
-    small = photo.resize((size, size), Image.Resampling.BICUBIC, box=box, reducing_gap=2.0)
+def _pixels(photo: Image.Image, view: ImageSpec, turn: Image.Transpose | None) -> NDArray[np.uint8]:
+    side = min(photo.size) * view.crop
+    left, top = (photo.width - side) / 2, (photo.height - side) / 2
+    box = (left, top, left + side, top + side)
+    size = (view.size, view.size)
+    small = photo.resize(size, Image.Resampling.BICUBIC, box=box, reducing_gap=2.0)
     return np.asarray(_upright(_on_white(small), turn))
 
 

@@ -13,7 +13,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Final
 
@@ -26,10 +26,13 @@ from inference.bundle import read_bundle
 from inference.session import Session
 from serve import haproxy
 from serve.config import ServeConfig
+from serve.problems import NotReady
 from serve.settings import read_settings
 
 _READY_WITHIN_S: Final = 120.0
 _PR_SET_CHILD_SUBREAPER: Final = 36
+_NAME: Final = "catalens"
+_LOGS: Final = "Its logs are in /tmp/ray/session_latest/logs/serve."
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -45,6 +48,7 @@ def serve_bundle(bundle: str, config: ServeConfig = ServeConfig()) -> None:
         CatalogMissing, EmbeddingMismatch: there is no such catalog, or it is not this bundle's.
         DeviceUnavailable: the device asked for is not there.
         InvalidRequest: a setting is wrong or the port is taken.
+        NotReady: the server did not come up.
     """
     started = time.monotonic()
     check(bundle, config)
@@ -52,9 +56,11 @@ def serve_bundle(bundle: str, config: ServeConfig = ServeConfig()) -> None:
     with tempfile.TemporaryDirectory(prefix="catalens-") as scratch:
         os.environ.update(environment(config, Path(scratch)))
         with _ray(config) as stop:
-            _run(bundle, config)
             address = f"http://{_reachable(config.host)}:{config.port}"
-            if _ready(address, stop):
+            with _rays_chatter_dropped():
+                _run(bundle, config)
+                ready = _ready(address, stop)
+            if ready:
                 _tell(console, address, bundle, config, time.monotonic() - started)
                 stop.wait()
             console.print("Stopping.")
@@ -156,18 +162,18 @@ def _ray(config: ServeConfig) -> Iterator[threading.Event]:
             signal.signal(number, lambda *_: stop.set())
         # Everything listens on loopback; HAProxy's front door is moved to the host asked for.
         host = "127.0.0.1" if sys.platform == "linux" else config.host
-        serve.start(
-            http_options={"host": host, "port": config.port},
-            logging_config={"log_level": "WARNING", "enable_access_log": False},
-        )
+        with _rays_chatter_dropped():
+            serve.start(
+                http_options={"host": host, "port": config.port},
+                logging_config={"log_level": "WARNING", "enable_access_log": False},
+            )
         yield stop
     finally:
         for number in _SIGNALS:
             signal.signal(
                 number, signal.SIG_IGN
             )  # an impatient second Ctrl-C leaves nothing behind
-        # Ray reports the end of its own controller as a failed task.
-        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+        with _rays_chatter_dropped():  # it reports the end of its controller as a failed task
             serve.shutdown()
             ray.shutdown()
         _end_children()
@@ -181,7 +187,25 @@ def _run(bundle: str, config: ServeConfig) -> None:
     arguments = AppArguments(
         bundle=bundle, catalog=config.catalog, device=config.device, replicas=config.replicas
     )
-    serve.run(app(arguments), name="catalens", route_prefix="/")
+    try:
+        serve.run(app(arguments), name=_NAME, route_prefix="/")
+    except RuntimeError as error:
+        deployments = serve.status().applications[_NAME].deployments.values()
+        said = [one.message.strip().splitlines()[-1] for one in deployments if one.message]
+        raise NotReady(
+            f"the server could not start: {' '.join(said) or error}.", fix=_LOGS
+        ) from error
+
+
+@contextmanager
+def _rays_chatter_dropped() -> Iterator[None]:
+    """Its threads print what its processes log; while the server runs, that is worth seeing."""
+    with (
+        open(os.devnull, "w") as nowhere,
+        redirect_stdout(nowhere),
+        redirect_stderr(nowhere),
+    ):
+        yield
 
 
 def _ready(address: str, stop: threading.Event) -> bool:
@@ -195,10 +219,8 @@ def _ready(address: str, stop: threading.Event) -> bool:
             pass
         stop.wait(0.1)
     if not stop.is_set():
-        raise InvalidRequest(
-            f"the server did not answer at {address} within {_READY_WITHIN_S:.0f} s.",
-            where="serve",
-            fix="Its logs are in /tmp/ray/session_latest/logs.",
+        raise NotReady(
+            f"the server did not answer at {address} within {_READY_WITHIN_S:.0f} s.", fix=_LOGS
         )
     return False
 

@@ -57,6 +57,12 @@ KINDS: Final[Mapping[str, Kind]] = {
     "internal": Kind(status=500, title="Internal error"),
 }
 
+_ADVICE: Final[Mapping[int, Mapping[str, str]]] = {
+    HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": str(RETRY_AFTER_S)},
+    # Or the rest of the body would be received only to be thrown away.
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: {"Connection": "close"},
+}
+
 
 class Problem(BaseModel):
     """Body of every error answer (RFC 9457).
@@ -91,12 +97,11 @@ def problem(
     body = Problem(
         type=kind, title=found.title, status=found.status, detail=detail, where=where, fix=fix
     )
-    later = found.status == HTTPStatus.SERVICE_UNAVAILABLE
-    retry = {"Retry-After": str(RETRY_AFTER_S)} if later else {}
+    advice = _ADVICE.get(found.status, {})
     return Response(
         to_json(body),
         found.status,
-        {**retry, **(headers or {})},
+        {**advice, **(headers or {})},
         MEDIA_TYPE,
     )
 

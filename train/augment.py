@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-_SMALLEST_CROP = 0.4
+_SMALLEST_CROP = 0.25
 _ASPECT = math.log(4 / 3)
 _LIGHT = 0.3
 _CUTMIX_SHARE = 0.5

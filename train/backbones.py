@@ -79,11 +79,11 @@ def _timm(name: str, weights: Path | None, pretrained: bool) -> tuple[nn.Module,
         _load_in_order(network, torch.load(packaged(), weights_only=True))
     elif pretrained and weights is not None:
         _load_by_name(network, weights)
-    if packaged is not None:
-        side = network.pretrained_cfg["input_size"][-1]
-        return network, ImageSpec(side, (127.0,) * 3, (128.0,) * 3)
     cfg = network.pretrained_cfg
-    return network, _spec(cfg["input_size"][-1], cfg["mean"], cfg["std"])
+    side, crop = int(cfg["input_size"][-1]), float(cfg["crop_pct"])
+    if packaged is not None:
+        return network, ImageSpec(side, crop, (127.0,) * 3, (128.0,) * 3)
+    return network, _spec(side, crop, cfg["mean"], cfg["std"])
 
 
 def _torchvision(name: str, weights: Path | None, pretrained: bool) -> tuple[nn.Module, ImageSpec]:
@@ -108,7 +108,7 @@ def _torchvision(name: str, weights: Path | None, pretrained: bool) -> tuple[nn.
         if hasattr(network, head):
             setattr(network, head, nn.Flatten())
             break
-    return network, _spec(224, _IMAGENET_MEAN, _IMAGENET_STD)
+    return network, _spec(224, 0.875, _IMAGENET_MEAN, _IMAGENET_STD)
 
 
 def feature_count(backbone: nn.Module, spec: ImageSpec) -> int:
@@ -118,10 +118,10 @@ def feature_count(backbone: nn.Module, spec: ImageSpec) -> int:
         return int(backbone(torch.zeros(1, 3, spec.size, spec.size)).shape[1])
 
 
-def _spec(size: int, mean: tuple[float, ...], std: tuple[float, ...]) -> ImageSpec:
+def _spec(size: int, crop: float, mean: tuple[float, ...], std: tuple[float, ...]) -> ImageSpec:
     red, green, blue = (value * 255 for value in mean)
     red_std, green_std, blue_std = (value * 255 for value in std)
-    return ImageSpec(int(size), (red, green, blue), (red_std, green_std, blue_std))
+    return ImageSpec(size, crop, (red, green, blue), (red_std, green_std, blue_std))
 
 
 def _load_in_order(network: nn.Module, weights: dict[str, Tensor]) -> None:

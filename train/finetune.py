@@ -27,6 +27,9 @@ from train.progress import Step
 _AVERAGE_DECAY = 0.995
 _WARM_UP = 0.1
 _GRADIENT_NORM = 5.0
+# Trained smaller than served: random crops enlarge what they show, the served size evens it out
+# (Touvron et al. 2019, arXiv:1906.06423), and an epoch takes a quarter less.
+_TRAIN_SIZE = 6 / 7
 
 
 @dataclass
@@ -39,6 +42,7 @@ class Learning:
         average: their moving average, the weights that are judged and kept.
         epoch: epochs done.
         seconds: wall time of those epochs.
+        first: the weights before the first step.
         best: the average's weights with the lowest held-out loss.
         best_loss: that loss.
         best_epoch: when it was.
@@ -49,6 +53,7 @@ class Learning:
     network: Network
     optimizer: torch.optim.Optimizer
     average: WeightAverage
+    first: dict[str, Tensor]
     epoch: int = 0
     seconds: float = 0.0
     best: dict[str, Tensor] = field(default_factory=dict)
@@ -61,7 +66,8 @@ class Learning:
     def start(cls, network: Network, config: TrainConfig) -> "Learning":
         """Before the first epoch."""
         optimizer = torch.optim.AdamW(_groups(network, config), betas=(0.9, 0.99))
-        return cls(network, optimizer, WeightAverage(network, _AVERAGE_DECAY))
+        average = WeightAverage(network, _AVERAGE_DECAY)
+        return cls(network, optimizer, average, first=copy.deepcopy(average.weights))
 
     def state(self) -> dict[str, Any]:
         """Plain values and tensors for a checkpoint."""
@@ -70,6 +76,7 @@ class Learning:
             "optimizer": self.optimizer.state_dict(),
             "average": self.average.weights,
             "average_steps": self.average.steps,
+            "first": self.first,
             "epoch": self.epoch,
             "seconds": self.seconds,
             "best": self.best,
@@ -85,7 +92,9 @@ class Learning:
         self.optimizer.load_state_dict(state["optimizer"])
         self.average.weights = state["average"]
         self.average.steps = state["average_steps"]
-        for key in ("epoch", "seconds", "best", "best_loss", "best_epoch", "progress", "records"):
+        for key in (
+            "first", "epoch", "seconds", "best", "best_loss", "best_epoch", "progress", "records",
+        ):  # fmt: skip
             setattr(self, key, state[key])
 
 
@@ -148,6 +157,10 @@ class FineTuning:
             if learning.epoch - learning.best_epoch >= self.config.patience:
                 return
 
+    @property
+    def _side(self) -> int:
+        return round(self.task.photos.plain.shape[1] * _TRAIN_SIZE / 32) * 32
+
     def _planned_epochs(self, learning: Learning) -> int:
         if learning.epoch == 0 or self.config.budget is None:
             return self.config.epochs
@@ -205,7 +218,7 @@ class FineTuning:
         drawn = draw(total, seed).part(slice(before, before + len(own)))
         pixels = torch.from_numpy(self.task.photos.canvas[own]).to(self.device)
         labels = self.task.targets[own].to(self.device)
-        images = augment(pixels, self.task.photos.plain.shape[1], drawn)
+        images = augment(pixels, self._side, drawn)
         classes = len(self.task.class_weights)
         images, targets = cut_and_mix(images, F.one_hot(labels, classes).float(), drawn)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):

@@ -38,7 +38,7 @@ class Architecture:
     def from_json(cls, values: dict[str, Any]) -> "Architecture":
         """The inverse of `to_json`."""
         image = values["image"]
-        spec = ImageSpec(image["size"], tuple(image["mean"]), tuple(image["std"]))
+        spec = ImageSpec(image["size"], image["crop"], tuple(image["mean"]), tuple(image["std"]))
         return cls(**{**values, "image": spec})
 
 

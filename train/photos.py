@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.errors import CatalensError
-from catalog.images import decode_sizes
+from catalog.images import ImageSpec, decode_views
 from catalog.manifest import BadRow, Manifest, Row
 from catalog.tables import read_bytes
 
-# Augmentation crops from pixels this much larger than what the network sees.
+# Augmentation crops from the whole central square, kept this much larger than the network's input.
 _CANVAS = 8 / 7
 _AHEAD = 64
 
@@ -31,7 +31,8 @@ class Photos:
     Attributes:
         rows: one per photo.
         plain: uint8 [N, S, S, 3], exactly what serving would decode.
-        canvas: uint8 [N, C, C, 3], larger, to crop from; [0, ...] when none was asked for.
+        canvas: uint8 [N, C, C, 3], the whole central square, to crop from; [0, ...] when none was
+            asked for.
         fingerprint: hash of all photos' bytes and labels.
     """
 
@@ -44,7 +45,7 @@ class Photos:
 def prepare_photos(
     manifest: Manifest,
     directory: Path,
-    size: int,
+    spec: ImageSpec,
     *,
     with_canvas: bool,
     threads: int,
@@ -57,7 +58,7 @@ def prepare_photos(
         InvalidManifest: too many photos cannot be read.
     """
     if not (directory / "rows.json").exists():
-        _decode_all(manifest, directory, size, with_canvas, threads, bad_rows_file, progress)
+        _decode_all(manifest, directory, spec, with_canvas, threads, bad_rows_file, progress)
     return open_photos(directory)
 
 
@@ -74,7 +75,7 @@ def open_photos(directory: Path) -> Photos:
 def _decode_all(
     manifest: Manifest,
     directory: Path,
-    size: int,
+    spec: ImageSpec,
     with_canvas: bool,
     threads: int,
     bad_rows_file: Path,
@@ -82,15 +83,15 @@ def _decode_all(
 ) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     total = len(manifest.rows)
-    wide = round(size * _CANVAS)
-    plain = _allocate(directory / "plain.npy", total, size)
-    canvas = _allocate(directory / "canvas.npy", total if with_canvas else 0, wide)
-    sizes = (size, wide) if with_canvas else (size,)
+    wide = replace(spec, size=round(spec.size * _CANVAS), crop=1.0)
+    plain = _allocate(directory / "plain.npy", total, spec.size)
+    canvas = _allocate(directory / "canvas.npy", total if with_canvas else 0, wide.size)
+    views = (spec, wide) if with_canvas else (spec,)
 
     def load(row: Row) -> _Loaded:
         try:
             data = read_bytes(row.image or "")
-            pixels = decode_sizes(data, sizes)
+            pixels = decode_views(data, views)
         except CatalensError as error:
             return BadRow(row.line, row.image or "", "image", str(error))
         return hashlib.sha256(data).digest(), pixels

@@ -84,7 +84,7 @@ def train(
         photos = prepare_photos(
             manifest,
             directory / PREPARED,
-            spec.size,
+            spec,
             with_canvas=plan.config.recipe == "finetune",
             threads=os.cpu_count() or 1,
             bad_rows_file=directory / BAD_ROWS,

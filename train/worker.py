@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from train.blending import blend, choose_share
 from train.config import TrainConfig
 from train.distributed import Ranks
 from train.embedding import embedding_width, fit_embedding
@@ -145,10 +146,26 @@ class _Worker:
             progress=self.progress,
             checkpoint=lambda state: self._checkpoint(state, restarts),
         ).run(learning)
-        self.network.load_state_dict(learning.best, strict=False)
-        held_out_logits = predict(self.network, self.photos.plain[task.held_out], self.device)
+        held_out_logits = self._blended(learning, task)
         fit_embedding(self.network, compute_features(self.network, self.photos.plain, self.device))
         self._finish(task.held_out, held_out_logits, learning.records, restarts)
+
+    def _blended(self, learning: Learning, task: Task) -> Tensor:
+        """Give the network its final weights; its logits on the photos set aside."""
+        targets = self.targets[task.held_out]
+
+        def logits(share: float) -> Tensor:
+            weights = blend(learning.first, learning.best, share)
+            self.network.load_state_dict(weights, strict=False)
+            return predict(self.network, self.photos.plain[task.held_out], self.device)
+
+        def top1(share: float) -> float:
+            return float((logits(share).argmax(1) == targets).float().mean())
+
+        share, tried = choose_share(top1, len(targets))
+        record = {"phase": "blend", "share": share, "held_out_top1": list(tried.items())}
+        learning.records.append(record)
+        return logits(share)
 
     def _labels(self) -> tuple[list[str], list[str]]:
         rows = self.photos.rows

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 from pydantic_core import to_json
 
 from serve.answers import classified
@@ -12,7 +12,10 @@ from serve.api.documented import answer, body
 from serve.api.schemas import ClassifyAnswer, ClassifyBody
 from serve.service import Service
 
-Level = Annotated[int | None, BeforeValidator(lambda value: value or None), Query(ge=1)]
+Level = Annotated[
+    Annotated[int, Field(ge=1)] | None,
+    BeforeValidator(lambda value: None if value == "" else value),
+]
 
 
 def classify_routes(service: Service) -> APIRouter:

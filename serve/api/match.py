@@ -4,9 +4,10 @@ from collections.abc import Iterable
 
 from fastapi import APIRouter, Request
 
-from catalog.categorise import CategoryScore, Neighbour, categorise, suggest_tags
+from catalog.categorise import CategoryScore, Neighbour, suggest_tags
 from catalog.match import score_pair
 from catalog.names import compare_names
+from inference.placing import place
 from inference.session import Prediction
 from serve.api.asked import Asked, of_body, of_form, read_body, require_something
 from serve.api.documented import answer, body
@@ -114,27 +115,13 @@ def _placed(
     prediction: Prediction | None,
     neighbours: list[Neighbour],
 ) -> CategorizeAnswer:
-    document = model.document
-    shares = None
-    if prediction is not None:
-        means = prediction.probabilities.mean(axis=0).tolist()
-        shares = dict(zip(document.classes, means, strict=True))
-    found = categorise(
-        neighbours,
-        shares,
-        model.match_model,
-        certainty=document.thresholds.certainty,
-        name=asked.name,
-    )
-    alternatives = found.alternatives
-    if not alternatives and asked.name is not None and found.path is None:
-        # A name alone and nothing near it: its words may still say something.
-        alternatives = tuple(suggest_tags(asked.name, neighbours, document.classes)[:_MOST_TAGS])
+    shares = None if prediction is None else prediction.probabilities.mean(axis=0)
+    found = place(model.document, model.match_model, neighbours, shares, asked.name)
     return CategorizeAnswer(
         path=found.path,
         score=found.score,
         decision=found.decision,
-        alternatives=_shown(alternatives),
+        alternatives=_shown(found.alternatives),
         evidence=[EvidenceAnswer(**vars(one)) for one in found.evidence],
     )
 

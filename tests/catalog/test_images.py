@@ -16,11 +16,11 @@ from catalog.images import (
     ImageLimits,
     ImageSpec,
     decode,
-    decode_sizes,
+    decode_views,
     jpeg_copy,
 )
 
-SPEC = ImageSpec(64, (127.0,) * 3, (128.0,) * 3)
+SPEC = ImageSpec(64, 1.0, (127.0,) * 3, (128.0,) * 3)
 RED, WHITE = (200, 30, 40), (255, 255, 255)
 
 
@@ -213,7 +213,7 @@ def test_a_large_jpeg_decoded_small_is_close_to_a_full_decode(quality: int) -> N
     data = encoded(large, "JPEG", quality=quality)
     full = Image.open(io.BytesIO(data)).convert("RGB").crop((200, 0, 1400, 1200))
     expected = np.asarray(full.resize((224, 224), Image.Resampling.BICUBIC))
-    spec = ImageSpec(224, SPEC.mean, SPEC.std)
+    spec = ImageSpec(224, 1.0, SPEC.mean, SPEC.std)
     assert difference(decode(data, spec), expected) < 2
 
 
@@ -229,10 +229,11 @@ def test_small_photos_are_enlarged() -> None:
 
 def test_several_sizes_equal_single_decodes_closely() -> None:
     data = encoded(scene(900, 700), "JPEG")
-    small, large = decode_sizes(data, (64, 200))
+    views = (SPEC, ImageSpec(200, 1.0, SPEC.mean, SPEC.std))
+    small, large = decode_views(data, views)
     assert small.shape == (64, 64, 3)
     assert difference(small, decode(data, SPEC)) < 3
-    assert (large == decode(data, ImageSpec(200, SPEC.mean, SPEC.std))).all()
+    assert (large == decode(data, ImageSpec(200, 1.0, SPEC.mean, SPEC.std))).all()
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "L", "CMYK"])
@@ -320,6 +321,6 @@ def test_damaged_bytes_give_pixels_or_one_of_our_errors(data: st.DataObject) -> 
 @given(width=st.integers(1, 500), height=st.integers(1, 500), size=st.integers(1, 300))
 def test_any_shape_decodes_to_the_square_asked_for(width: int, height: int, size: int) -> None:
     photo = encoded(Image.new("RGB", (width, height), RED), "JPEG", quality=95)
-    pixels = decode(photo, ImageSpec(size, SPEC.mean, SPEC.std))
+    pixels = decode(photo, ImageSpec(size, 1.0, SPEC.mean, SPEC.std))
     assert pixels.shape == (size, size, 3)
     assert difference(pixels, np.full_like(pixels, RED)) < 4

@@ -148,10 +148,10 @@ def test_every_put_is_found_by_the_very_next_search(http: httpx.Client) -> None:
 
 
 def test_categorize_uses_photo_name_or_both(http: httpx.Client) -> None:
-    filed = {"name": "Crimson Teapot 70d", "image": encoded(RED), "category": "Kitchen/Teapots"}
-    assert http.put("/v1/products/teapot", json=filed).is_success
     photo = http.post("/v1/categorize", files={"image": ("b.jpg", BLUE)}).json()
     assert photo["path"] == "Cool/Blue"
+    filed = {"name": "Crimson Teapot 70d", "image": encoded(RED), "category": "Kitchen/Teapots"}
+    assert http.put("/v1/products/teapot", json=filed).is_success
     name = http.post("/v1/categorize", json={"product": {"name": "crimson teapot 70d"}}).json()
     assert name["path"] == "Kitchen/Teapots"
     assert name["evidence"][0]["id"] == "teapot"
