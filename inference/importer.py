@@ -13,7 +13,6 @@ from itertools import chain, groupby, islice
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from catalog.errors import CatalensError, InvalidRequest
 from catalog.images import jpeg_copy
@@ -23,7 +22,7 @@ from catalog.store import Catalog
 from catalog.tables import read_bytes
 from inference.bundle import Bundle
 from inference.photos import SeenRow, see_rows
-from inference.session import Device, Session
+from inference.session import Device, Session, mean_embedding
 
 COPY_SIDE = 320
 
@@ -152,7 +151,7 @@ def _products(answers: Iterable[SeenRow | BadRow], bad: list[BadRow]) -> Iterato
         try:
             yield replace(
                 _facts(rows),
-                embedding=_mean(embeddings) if embeddings else None,
+                embedding=mean_embedding(np.stack(embeddings)) if embeddings else None,
                 photos=tuple(seen.copy for seen in photos if seen.copy is not None),
             )
         except InvalidRequest as error:
@@ -178,8 +177,3 @@ def _facts(rows: list[Row]) -> Product:
         category=next((row.category for row in rows if row.category), None),
         attributes=dict(chain.from_iterable(row.attributes.items() for row in reversed(rows))),
     )
-
-
-def _mean(embeddings: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-    mean = np.mean(embeddings, axis=0)
-    return np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)

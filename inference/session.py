@@ -78,6 +78,19 @@ class Session:
         return Prediction(probabilities, embeddings)
 
 
+def mean_embedding(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+    """One product's embedding from those of its photos.
+
+    Args:
+        embeddings: float32 [N, D].
+
+    Returns:
+        their mean brought back to unit length, float32 [D].
+    """
+    mean = embeddings.mean(axis=0)
+    return np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)
+
+
 def _usable(device: Device) -> Literal["cpu", "cuda", "tensorrt"]:
     if device == "cpu":
         return "cpu"

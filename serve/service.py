@@ -6,9 +6,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from catalog.errors import CatalogMissing
 from catalog.images import ImageLimits, jpeg_copy
 from inference.importer import COPY_SIDE
@@ -87,9 +84,3 @@ class Service:
     async def off_loop(self, work: Callable[..., _Result], *args: object) -> _Result:
         """Run something that takes milliseconds without holding up the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._decoders, work, *args)
-
-
-def mean_embedding(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The mean of float32 [N, D] brought back to unit length, float32 [D]."""
-    mean = embeddings.mean(axis=0)
-    return np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)

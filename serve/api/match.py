@@ -8,7 +8,7 @@ from catalog.categorise import CategoryScore, Neighbour, suggest_tags
 from catalog.match import score_pair
 from catalog.names import compare_names
 from inference.placing import place
-from inference.session import Prediction
+from inference.session import Prediction, mean_embedding
 from serve.api.asked import Asked, of_body, of_form, read_body, require_something
 from serve.api.documented import answer, body
 from serve.api.schemas import (
@@ -23,7 +23,7 @@ from serve.api.schemas import (
 )
 from serve.bodies import Form
 from serve.model import ServedModel
-from serve.service import Service, mean_embedding
+from serve.service import Service
 
 _SIDES = ("left.name", "left.image", "right.name", "right.image")
 _MOST_TAGS = 10

@@ -7,6 +7,7 @@ from catalog.errors import InvalidRequest, UnknownProduct
 from catalog.match import MatchModel, pair_score
 from catalog.names import compare_names, normalise
 from catalog.product import Product, check_id
+from inference.session import mean_embedding
 from serve.api.asked import Asked, json_part, of_body, of_form, read_body, require_something
 from serve.api.documented import answer, body
 from serve.api.schemas import (
@@ -18,7 +19,7 @@ from serve.api.schemas import (
 )
 from serve.bodies import Form
 from serve.live_catalog import Near
-from serve.service import Service, mean_embedding
+from serve.service import Service
 
 _ATTRIBUTES = TypeAdapter(dict[str, str])
 _FILTER = TypeAdapter(dict[str, str | list[str]])
