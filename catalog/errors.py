@@ -17,7 +17,7 @@ class CatalensError(Exception):
 
     type: ClassVar[str] = "error"
 
-    def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
+    def __init__(self, what: str, where: str = "", fix: str = "") -> None:
         super().__init__(what, where, fix)
         self.what = what
         self.where = where

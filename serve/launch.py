@@ -153,11 +153,14 @@ def _ray(config: ServeConfig) -> Iterator[threading.Event]:
     warnings.filterwarnings("ignore", message="lancedb fork support")
     stop = threading.Event()
     try:
-        ray.init(
-            num_cpus=max(os.cpu_count() or 1, config.replicas),
-            include_dashboard=False,
-            logging_level=logging.WARNING,
-        )
+        try:
+            ray.init(
+                num_cpus=max(os.cpu_count() or 1, config.replicas),
+                include_dashboard=False,
+                logging_level=logging.WARNING,
+            )
+        except Exception as error:  # Ray raises bare Exceptions
+            raise NotReady(f"Ray could not start: {error}", fix="Try again.") from error
         for number in _SIGNALS:  # after ray.init, which sets its own
             signal.signal(number, lambda *_: stop.set())
         # Everything listens on loopback; HAProxy's front door is moved to the host asked for.

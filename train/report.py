@@ -147,6 +147,7 @@ def _worst_mistakes(
 
 def _svg(figure: Figure) -> str:
     out = BytesIO()
-    figure.savefig(out, format="svg")
+    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    figure.savefig(out, format="svg", metadata=nothing)
     text = out.getvalue().decode()
     return text[text.index("<svg") :]  # without the XML prologue, to stand inside HTML
