@@ -16,6 +16,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def small_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Manifest of 54 products with 2 photos each, for runs that are broken on purpose."""
+    """Manifest of 108 products with 2 photos each, for runs that are broken on purpose."""
     directory = tmp_path_factory.mktemp("e2e") / "small"
-    return draw_shop(directory, SampleConfig(products=54, photos=2, size=224))
+    return draw_shop(directory, SampleConfig(products=108, photos=2, size=224))
