@@ -5,8 +5,10 @@ from torch import Tensor
 
 from train.network import Network
 
-# Between plain PCA (0 would whiten fully, 1 not at all): noise directions are not blown up.
-_SHRINKAGE = 0.5
+# 0 whitens fully, 1 not at all. On the drawn sample shop full whitening tells products of one
+# category apart best (AUC 0.79 at 0.2, 0.70 at 0.95) and all products worst (0.970, 0.980); this
+# keeps the cosines of alike photos high, as the match score's defaults expect.
+_SHRINKAGE = 0.9
 
 
 def embedding_width(asked: int, photos: int, features: int) -> int:

@@ -58,7 +58,7 @@ def test_an_identical_photo_with_another_amount_goes_to_a_person() -> None:
 def test_two_products_of_one_category_are_different() -> None:
     names = compare_names("Nike Women White Tank Top", "Puma Men Black T-shirt")
     assert score_pair(DEFAULT_MATCH_MODEL, 0.7, names).decision == "different"
-    assert score_pair(DEFAULT_MATCH_MODEL, 0.7, None).decision == "different"
+    assert score_pair(DEFAULT_MATCH_MODEL, 0.35, None).decision == "different"
 
 
 def test_a_name_alone_scores_its_own_similarity() -> None:
