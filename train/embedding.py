@@ -11,9 +11,9 @@ from train.network import Network
 _SHRINKAGE = 0.9
 
 
-def embedding_width(asked: int, photos: int, features: int) -> int:
+def embedding_width(asked: int, photos: int) -> int:
     """Width that so many photos can fill."""
-    return max(1, min(asked, photos - 1, features))
+    return max(1, min(asked, photos - 1))
 
 
 def fit_embedding(network: Network, features: Tensor) -> None:

@@ -73,9 +73,13 @@ class Network(nn.Module):
 def new_network(
     backbone: str, *, classes: int, embedding: int, weights: Path | None = None
 ) -> Network:
-    """A network with a pretrained backbone, a zero head and a random embedding."""
+    """A network with a pretrained backbone, a zero head and a random embedding.
+
+    The embedding is ``embedding`` wide, or as wide as the backbone's features if those are fewer.
+    """
     module, spec = create_backbone(backbone, weights=weights)
-    architecture = Architecture(backbone, feature_count(module, spec), classes, embedding, spec)
+    features = feature_count(module, spec)
+    architecture = Architecture(backbone, features, classes, min(embedding, features), spec)
     network = Network(module, architecture)
     nn.init.zeros_(network.head.weight)
     nn.init.zeros_(network.head.bias)

@@ -67,7 +67,7 @@ def train_worker(config: dict[str, Job]) -> None:
         new_network(
             job.config.backbone,
             classes=len(job.classes),
-            embedding=embedding_width(job.config.embedding, len(photos.rows), 10**9),
+            embedding=embedding_width(job.config.embedding, len(photos.rows)),
             weights=job.config.weights,
         )
         .to(device)
@@ -153,19 +153,23 @@ class _Worker:
     def _blended(self, learning: Learning, task: Task) -> Tensor:
         """Give the network its final weights; its logits on the photos set aside."""
         targets = self.targets[task.held_out]
+        logits: dict[float, Tensor] = {}
 
-        def logits(share: float) -> Tensor:
+        def use(share: float) -> None:
             weights = blend(learning.first, learning.best, share)
             self.network.load_state_dict(weights, strict=False)
-            return predict(self.network, self.photos.plain[task.held_out], self.device)
 
         def top1(share: float) -> float:
-            return float((logits(share).argmax(1) == targets).float().mean())
+            use(share)
+            photos = self.photos.plain[task.held_out]
+            logits[share] = predict(self.network, photos, self.device)
+            return float((logits[share].argmax(1) == targets).float().mean())
 
         share, tried = choose_share(top1, len(targets))
+        use(share)
         record = {"phase": "blend", "share": share, "held_out_top1": list(tried.items())}
         learning.records.append(record)
-        return logits(share)
+        return logits[share]
 
     def _labels(self) -> tuple[list[str], list[str]]:
         rows = self.photos.rows
