@@ -1,4 +1,4 @@
-"""Augmentation of a batch in one go: crop, mirror, light, CutMix."""
+"""Augmentation of a batch in one go: crop, mirror, brightness, CutMix."""
 
 import math
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 _SMALLEST_CROP = 0.25
 _ASPECT = math.log(4 / 3)
-_LIGHT = 0.3
+_BRIGHTNESS = 0.3
 _CUTMIX_SHARE = 0.5
 
 
@@ -20,18 +20,18 @@ class Draw:
     Attributes:
         crop: float32 [N, 4], uniform: area, aspect, left, top.
         mirror: bool [N].
-        light: float32 [N, 3], -1 to 1: brightness, contrast, saturation.
+        brightness: float32 [N], -1 to 1.
         cut: float32 [4], uniform: whether, area, left, top.
     """
 
     crop: Tensor
     mirror: Tensor
-    light: Tensor
+    brightness: Tensor
     cut: Tensor
 
     def part(self, rows: slice) -> "Draw":
         """The draw for one rank's photos."""
-        return Draw(self.crop[rows], self.mirror[rows], self.light[rows], self.cut)
+        return Draw(self.crop[rows], self.mirror[rows], self.brightness[rows], self.cut)
 
 
 def draw(count: int, seed: int) -> Draw:
@@ -40,13 +40,13 @@ def draw(count: int, seed: int) -> Draw:
     return Draw(
         torch.rand(count, 4, generator=generator),
         torch.rand(count, generator=generator) < 0.5,
-        torch.rand(count, 3, generator=generator) * 2 - 1,
+        torch.rand(count, generator=generator) * 2 - 1,
         torch.rand(4, generator=generator),
     )
 
 
 def augment(images: Tensor, size: int, drawn: Draw) -> Tensor:
-    """Random resized crop, mirror and light, a different one for each photo.
+    """Random resized crop, mirror and brightness, a different one for each photo.
 
     Args:
         images: uint8 [N, H, H, 3].
@@ -68,7 +68,8 @@ def augment(images: Tensor, size: int, drawn: Draw) -> Tensor:
     theta[:, 1, 2] = (drawn.crop[:, 3] * 2 - 1) * (1 - height)
     grid = F.affine_grid(theta.to(pixels.device), [len(images), 3, size, size], align_corners=False)
     cropped = F.grid_sample(pixels, grid, padding_mode="reflection", align_corners=False)
-    return _light(cropped, drawn.light.to(pixels.device))
+    brightness = 1 + _BRIGHTNESS * drawn.brightness.to(pixels.device)
+    return (cropped * brightness.view(-1, 1, 1, 1)).clamp(0, 255)
 
 
 def cut_and_mix(images: Tensor, targets: Tensor, drawn: Draw) -> tuple[Tensor, Tensor]:
@@ -89,12 +90,3 @@ def cut_and_mix(images: Tensor, targets: Tensor, drawn: Draw) -> tuple[Tensor, T
     mixed[:, :, y : y + side, x : x + side] = images.flip(0)[:, :, y : y + side, x : x + side]
     share = side * side / (size * size)
     return mixed, targets * (1 - share) + targets.flip(0) * share
-
-
-def _light(pixels: Tensor, light: Tensor) -> Tensor:
-    brightness, contrast, saturation = (1 + _LIGHT * light).view(-1, 3, 1, 1, 1).unbind(1)
-    pixels = pixels * brightness
-    mean = pixels.mean(dim=(1, 2, 3), keepdim=True)
-    pixels = (pixels - mean) * contrast + mean
-    grey = pixels.mean(dim=1, keepdim=True)
-    return ((pixels - grey) * saturation + grey).clamp(0, 255)

@@ -26,7 +26,7 @@ class TrainConfig:
         label_smoothing: of finetune.
         balance: class weights in the loss are frequency to the power of minus this; 0 leaves the
             classes as they are, 1 gives each class the same weight.
-        patience: finetune stops after this many epochs without a better held-out loss.
+        patience: finetune stops after this many epochs with a lower held-out top-1 than the best.
         held_out: share of the products set aside for early stopping and calibration.
         folds: folds of the probe's out-of-sample predictions.
         workers: training processes; the result does not depend on it but for noise.
@@ -36,13 +36,13 @@ class TrainConfig:
 
     recipe: Recipe = "auto"
     budget: str | None = None
-    epochs: int = 14
+    epochs: int = 16
     backbone: str = "tf_efficientnet_lite0"
     weights: Path | None = None
     embedding: int = 256
     batch_size: int = 32
-    rate: float = 1e-3
-    backbone_rate: float = 0.3
+    rate: float = 8e-4
+    backbone_rate: float = 0.5
     weight_decay: float = 0.02
     label_smoothing: float = 0.1
     balance: float = 0.0

@@ -1,4 +1,8 @@
-"""Fine-tuning: the whole network, the backbone at a lower rate, from the probe's head on."""
+"""Fine-tuning: the whole network, the backbone at a lower rate, from the probe's head on.
+
+Batch normalisation keeps its pretrained statistics: those of a small batch of shop photos are far
+enough from them that the first steps would undo what the backbone and the probe's head know.
+"""
 
 import copy
 import math
@@ -25,7 +29,7 @@ from train.photos import Photos
 from train.progress import Step
 
 _AVERAGE_DECAY = 0.995
-_WARM_UP = 0.1
+_WARM_UP = 0.3
 _GRADIENT_NORM = 5.0
 # Trained smaller than served: random crops enlarge what they show, the served size evens it out
 # (Touvron et al. 2019, arXiv:1906.06423), and an epoch takes a quarter less.
@@ -42,9 +46,8 @@ class Learning:
         average: their moving average, the weights that are judged and kept.
         epoch: epochs done.
         seconds: wall time of those epochs.
-        first: the weights before the first step.
-        best: the average's weights with the lowest held-out loss.
-        best_loss: that loss.
+        best: the average's weights with the highest held-out top-1, the later of equals.
+        best_top1: that top-1.
         best_epoch: when it was.
         progress: share of the schedule done; never goes back when the plan gets shorter.
         records: one per epoch, for run.json.
@@ -53,11 +56,10 @@ class Learning:
     network: Network
     optimizer: torch.optim.Optimizer
     average: WeightAverage
-    first: dict[str, Tensor]
     epoch: int = 0
     seconds: float = 0.0
     best: dict[str, Tensor] = field(default_factory=dict)
-    best_loss: float = math.inf
+    best_top1: float = 0.0
     best_epoch: int = 0
     progress: float = 0.0
     records: list[dict[str, Any]] = field(default_factory=list)
@@ -65,9 +67,8 @@ class Learning:
     @classmethod
     def start(cls, network: Network, config: TrainConfig) -> "Learning":
         """Before the first epoch."""
-        optimizer = torch.optim.AdamW(_groups(network, config), betas=(0.9, 0.99))
-        average = WeightAverage(network, _AVERAGE_DECAY)
-        return cls(network, optimizer, average, first=copy.deepcopy(average.weights))
+        optimizer = torch.optim.AdamW(_groups(network, config), betas=(0.9, 0.999))
+        return cls(network, optimizer, WeightAverage(network, _AVERAGE_DECAY))
 
     def state(self) -> dict[str, Any]:
         """Plain values and tensors for a checkpoint."""
@@ -76,11 +77,10 @@ class Learning:
             "optimizer": self.optimizer.state_dict(),
             "average": self.average.weights,
             "average_steps": self.average.steps,
-            "first": self.first,
             "epoch": self.epoch,
             "seconds": self.seconds,
             "best": self.best,
-            "best_loss": self.best_loss,
+            "best_top1": self.best_top1,
             "best_epoch": self.best_epoch,
             "progress": self.progress,
             "records": self.records,
@@ -93,7 +93,7 @@ class Learning:
         self.average.weights = state["average"]
         self.average.steps = state["average_steps"]
         for key in (
-            "first", "epoch", "seconds", "best", "best_loss", "best_epoch", "progress", "records",
+            "epoch", "seconds", "best", "best_top1", "best_epoch", "progress", "records",
         ):  # fmt: skip
             setattr(self, key, state[key])
 
@@ -143,19 +143,28 @@ class FineTuning:
         """Train until the plan, the budget or patience ends; ``learning.best`` is the result."""
         network = learning.network
         model = DistributedDataParallel(network) if self.ranks.world > 1 else network
-        while learning.epoch < (planned := self._planned_epochs(learning)):
+        planned = self._planned_epochs(learning)
+        while learning.epoch < planned:
             started = time.perf_counter()
             record = self._train_epoch(learning, model, planned) | self._judge(learning)
             seconds = self.ranks.longest(time.perf_counter() - started)
             learning.epoch += 1
             learning.seconds += seconds
             learning.records.append({**record, "seconds": round(seconds, 2)})
-            if record["held_out_loss"] < learning.best_loss:
-                learning.best_loss, learning.best_epoch = record["held_out_loss"], learning.epoch
-                learning.best = copy.deepcopy(learning.average.weights)
+            planned = self._planned_epochs(learning)
+            if learning.epoch >= _WARM_UP * planned:
+                self._keep_if_best(learning, record["held_out_top1"])
             self.checkpoint(learning)
-            if learning.epoch - learning.best_epoch >= self.config.patience:
+            if learning.best and learning.epoch - learning.best_epoch >= self.config.patience:
                 return
+
+    @staticmethod
+    def _keep_if_best(learning: Learning, top1: float) -> None:
+        # Not the loss: it rises with confidence, which the temperature takes back (Guo et al.
+        # 2017, arXiv:1706.04599), while the answers still get better.
+        if top1 >= learning.best_top1:
+            learning.best_top1, learning.best_epoch = top1, learning.epoch
+            learning.best = copy.deepcopy(learning.average.weights)
 
     @property
     def _side(self) -> int:
@@ -173,7 +182,7 @@ class FineTuning:
         )
 
     def _train_epoch(self, learning: Learning, model: nn.Module, planned: int) -> dict[str, Any]:
-        learning.network.train()
+        _train_mode(learning.network)
         rng = np.random.default_rng([self.config.seed, learning.epoch])
         order = rng.permutation(self.task.train)
         steps = max(1, math.ceil(len(order) / self.config.batch_size))
@@ -239,9 +248,6 @@ class FineTuning:
 
     def _judge(self, learning: Learning) -> dict[str, float]:
         """Loss and top-1 of the averaged weights on the photos set aside, shared over ranks."""
-        for value in learning.average.weights.values():
-            # Ranks saw different photos, so their batch-norm statistics differ: take the mean.
-            self.ranks.sum(value).div_(self.ranks.world)
         network = copy.deepcopy(learning.network)
         learning.average.copy_to(network)
         own = self.task.held_out[self.ranks.part(len(self.task.held_out))]
@@ -263,6 +269,14 @@ def predict(network: Network, photos: NDArray[np.uint8], device: torch.device) -
     with torch.inference_mode():
         logits: Tensor = network.head(features.to(device))
     return logits.float().cpu()
+
+
+def _train_mode(network: Network) -> None:
+    """Training mode, but for the statistics of batch normalisation."""
+    network.train()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.SyncBatchNorm):
+            module.eval()
 
 
 def _groups(network: Network, config: TrainConfig) -> list[dict[str, Any]]:

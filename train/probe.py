@@ -58,14 +58,21 @@ class Head:
             network.head.bias.copy_(self.bias)
 
 
-def fit_path(features: Tensor, targets: Tensor, class_weights: Tensor, ranks: Ranks) -> list[Head]:
-    """A head for each of `DECAYS`.
+def fit_path(
+    features: Tensor,
+    targets: Tensor,
+    class_weights: Tensor,
+    ranks: Ranks,
+    decays: tuple[float, ...] = DECAYS,
+) -> list[Head]:
+    """A head for each penalty.
 
     Args:
         features: float32 [N, features].
         targets: int64 [N].
         class_weights: float32 [classes], mean 1 over the photos.
         ranks: every rank computes the loss of its part of the rows.
+        decays: the penalties, strongest first.
     """
     count, width = features.shape
     rows = ranks.part(count)
@@ -73,7 +80,7 @@ def fit_path(features: Tensor, targets: Tensor, class_weights: Tensor, ranks: Ra
     own, labels = standardise(features[rows]), targets[rows]
     parameters = torch.zeros(len(class_weights), width + 1, requires_grad=True)
     heads = []
-    for decay in DECAYS:
+    for decay in decays:
         _minimise(parameters, own, labels, class_weights, decay, count, ranks)
         weight = parameters[:, :-1].detach() / standardise.std
         heads.append(Head(weight, parameters[:, -1].detach() - weight @ standardise.mean))

@@ -14,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from train.blending import blend, choose_share
 from train.config import TrainConfig
 from train.distributed import Ranks
 from train.embedding import embedding_width, fit_embedding
@@ -121,7 +120,11 @@ class _Worker:
         self._finish(everything, logits[best], [record], [])
 
     def finetune(self) -> None:
-        """The probe's head first, then the whole network, judged on the photos set aside."""
+        """The probe's head first, then the whole network, judged on the photos set aside.
+
+        The head with the strongest penalty: it is the least sure of itself, so its first gradients
+        on augmented photos leave the backbone's features whole.
+        """
         config = self.job.config
         aside = hold_out(*self._labels(), config.held_out, config.seed)
         train = np.flatnonzero(~aside)
@@ -133,9 +136,7 @@ class _Worker:
         learning = Learning.start(self.network, config)
         restarts = self._restore(learning)
         if not restarts:
-            heads = self._fit(train)
-            logits = torch.stack([head(self.features[task.held_out]) for head in heads])
-            heads[self._best_penalty(logits, task.held_out)].load_into(self.network)
+            self._fit(train, DECAYS[:1])[0].load_into(self.network)
             learning = Learning.start(self.network, config)
         FineTuning(
             task,
@@ -146,30 +147,10 @@ class _Worker:
             progress=self.progress,
             checkpoint=lambda state: self._checkpoint(state, restarts),
         ).run(learning)
-        held_out_logits = self._blended(learning, task)
+        self.network.load_state_dict(learning.best, strict=False)
+        logits = predict(self.network, self.photos.plain[task.held_out], self.device)
         fit_embedding(self.network, compute_features(self.network, self.photos.plain, self.device))
-        self._finish(task.held_out, held_out_logits, learning.records, restarts)
-
-    def _blended(self, learning: Learning, task: Task) -> Tensor:
-        """Give the network its final weights; its logits on the photos set aside."""
-        targets = self.targets[task.held_out]
-        logits: dict[float, Tensor] = {}
-
-        def use(share: float) -> None:
-            weights = blend(learning.first, learning.best, share)
-            self.network.load_state_dict(weights, strict=False)
-
-        def top1(share: float) -> float:
-            use(share)
-            photos = self.photos.plain[task.held_out]
-            logits[share] = predict(self.network, photos, self.device)
-            return float((logits[share].argmax(1) == targets).float().mean())
-
-        share, tried = choose_share(top1, len(targets))
-        use(share)
-        record = {"phase": "blend", "share": share, "held_out_top1": list(tried.items())}
-        learning.records.append(record)
-        return logits[share]
+        self._finish(task.held_out, logits, learning.records, restarts)
 
     def _labels(self) -> tuple[list[str], list[str]]:
         rows = self.photos.rows
@@ -181,10 +162,9 @@ class _Worker:
         weights = counts.clamp(min=1) ** -self.job.config.balance
         return weights * counts.sum() / (weights * counts).sum()
 
-    def _fit(self, rows: NDArray[np.int64]) -> list[Head]:
-        return fit_path(
-            self.features[rows], self.targets[rows], self._class_weights(rows), self.ranks
-        )
+    def _fit(self, rows: NDArray[np.int64], decays: tuple[float, ...] = DECAYS) -> list[Head]:
+        weights = self._class_weights(rows)
+        return fit_path(self.features[rows], self.targets[rows], weights, self.ranks, decays)
 
     def _best_penalty(self, logits: Tensor, rows: NDArray[np.int64]) -> int:
         """Index into `DECAYS` of the lowest loss on rows that were not trained on."""
