@@ -118,6 +118,16 @@ def feature_count(backbone: nn.Module, spec: ImageSpec) -> int:
         return int(backbone(torch.zeros(1, 3, spec.size, spec.size)).shape[1])
 
 
+def freeze_first_layers(backbone: nn.Module, share: float) -> None:
+    """Keep as they are the leading weights that together hold ``share`` of all the backbone's."""
+    allowed = share * sum(value.numel() for value in backbone.parameters())
+    for value in backbone.parameters():
+        allowed -= value.numel()
+        if allowed < 0:
+            return
+        value.requires_grad_(False)
+
+
 def _spec(size: int, crop: float, mean: tuple[float, ...], std: tuple[float, ...]) -> ImageSpec:
     red, green, blue = (value * 255 for value in mean)
     red_std, green_std, blue_std = (value * 255 for value in std)

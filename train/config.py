@@ -26,8 +26,10 @@ class TrainConfig:
         label_smoothing: of finetune.
         balance: class weights in the loss are frequency to the power of minus this; 0 leaves the
             classes as they are, 1 gives each class the same weight.
-        patience: finetune stops after this many epochs with a lower held-out top-1 than the best.
-        held_out: share of the products set aside for early stopping and calibration.
+        patience: finetune stops after this many epochs with a held-out top-1 below the best by more
+            than its standard error.
+        held_out: share of the products set aside for early stopping and calibration; less where
+            that is over 150 photos.
         folds: folds of the probe's out-of-sample predictions.
         workers: training processes; the result does not depend on it but for noise.
         device: cpu, cuda, or auto for a GPU where there is one.

@@ -17,7 +17,7 @@ from catalog.manifest import BadRow, Manifest, Row
 from catalog.tables import read_bytes
 
 # Augmentation crops from the whole central square, kept this much larger than the network's input.
-_CANVAS = 9 / 7
+_CANVAS = 3 / 2
 _AHEAD = 64
 
 # The hash of a photo's bytes and its pixels at each size, or why there are none.

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+# So many photos tell a temperature and a decline; more of them are better trained on.
+_ENOUGH = 150
+
 
 def assign_folds(
     categories: Sequence[str], products: Sequence[str], folds: int, seed: int
@@ -33,9 +36,12 @@ def hold_out(
 ) -> NDArray[np.bool_]:
     """Which rows are set aside: about ``share`` of each category's products, at most a third.
 
+    The share is smaller where it would be over 150 photos.
+
     Returns:
         bool [N].
     """
+    share = min(share, _ENOUGH / len(products))
     aside: set[str] = set()
     # Rounding alone would leave all small categories out; the fraction is carried on instead.
     carried = 0.5

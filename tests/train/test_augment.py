@@ -1,4 +1,8 @@
+from dataclasses import replace
+
+import numpy as np
 import torch
+from PIL import Image
 
 from train.augment import augment, cut_and_mix, draw
 
@@ -22,6 +26,19 @@ def test_augmented_photos_keep_shape_and_range_and_differ_from_each_other() -> N
     assert result.shape == (4, 3, 32, 32)
     assert 0 <= float(result.min()) <= float(result.max()) <= 255
     assert not torch.allclose(result[0], result[1])
+
+
+def test_a_crop_is_resampled_as_the_decode_resamples() -> None:
+    photo = _photos(1)
+    plain = replace(
+        draw(1, seed=0),
+        crop=torch.tensor([[1.0, 0.5, 0.5, 0.5]]),  # the whole square
+        mirror=torch.tensor([False]),
+        brightness=torch.zeros(1),
+    )
+    decoded = Image.fromarray(photo[0].numpy()).resize((24, 24), Image.Resampling.BICUBIC)
+    resampled = augment(photo, 24, plain)[0].permute(1, 2, 0).numpy()
+    assert np.abs(resampled - np.asarray(decoded, np.float32)).max() <= 2
 
 
 def test_the_same_seed_augments_the_same_way() -> None:

@@ -51,33 +51,48 @@ def tuned(task: Task, **settings: object) -> tuple[dict[str, Tensor], Learning]:
     return before, learning
 
 
+def changed(before: dict[str, Tensor], learning: Learning) -> set[str]:
+    after = learning.network.state_dict()
+    return {key for key, value in before.items() if not torch.equal(value, after[key])}
+
+
 def test_weights_are_learnt_but_batch_norm_statistics_stay_as_pretrained(task: Task) -> None:
     before, learning = tuned(task, epochs=1)
-    after = learning.network.state_dict()
-    assert not torch.equal(before["backbone.conv_stem.weight"], after["backbone.conv_stem.weight"])
-    statistics = [key for key in before if "running" in key]
-    assert statistics
-    assert all(torch.equal(before[key], after[key]) for key in statistics)
+    assert "backbone.blocks.2.0.conv_pw.weight" in changed(before, learning)
+    assert "backbone.conv_head.weight" in changed(before, learning)
+    assert not [key for key in changed(before, learning) if "running" in key]
 
 
-def test_of_equally_good_epochs_the_last_is_kept(task: Task) -> None:
-    _, learning = tuned(task, epochs=6)
-    top1 = [record["held_out_top1"] for record in learning.records]
-    after_warm_up = range(2, 7)
-    best = max(top1[epoch - 1] for epoch in after_warm_up)
-    assert learning.best_epoch == max(e for e in after_warm_up if top1[e - 1] == best)
-    assert learning.best_top1 == best
+def test_the_first_layers_stay_as_pretrained(task: Task) -> None:
+    before, learning = tuned(task, epochs=1)
+    first = ("backbone.conv_stem", "backbone.bn1", "backbone.blocks.0", "backbone.blocks.1")
+    assert not [key for key in changed(before, learning) if key.startswith(first)]
+
+
+def held_out_top1(monkeypatch: pytest.MonkeyPatch, *shares: float) -> None:
+    """Let the epochs have these shares of the held-out photos right."""
+    left = iter(shares)
+    monkeypatch.setattr(
+        FineTuning,
+        "_judge",
+        lambda self, learning: {"held_out_loss": 1.0, "held_out_top1": next(left)},
+    )
+
+
+def test_of_epochs_within_a_standard_error_of_the_best_the_last_is_kept(
+    task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The error of 0.9 on the three held-out photos is 0.17.
+    held_out_top1(monkeypatch, 0.2, 0.9, 0.6, 0.8, 0.7)
+    _, learning = tuned(task, epochs=5)
+    assert learning.best_epoch == 4
+    assert learning.best_top1 == 0.9
 
 
 def test_training_stops_when_the_held_out_photos_get_no_better(
     task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    falling = iter((0.2, 0.9, 0.8, 0.7, 0.6, 0.5))
-    monkeypatch.setattr(
-        FineTuning,
-        "_judge",
-        lambda self, learning: {"held_out_loss": 1.0, "held_out_top1": next(falling)},
-    )
+    held_out_top1(monkeypatch, 0.2, 0.9, 0.7, 0.6, 0.5, 0.4)
     _, learning = tuned(task, epochs=6, patience=2)
     assert learning.epoch == 4
     assert learning.best_epoch == 2

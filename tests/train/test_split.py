@@ -53,6 +53,11 @@ def test_the_share_set_aside_is_about_what_was_asked() -> None:
     assert 0.09 <= hold_out(categories, products, 0.1, 0).mean() <= 0.11
 
 
+def test_no_more_photos_are_set_aside_than_calibration_needs() -> None:
+    categories, products = _rows([[1] * 500] * 8)
+    assert 140 <= hold_out(categories, products, 0.1, 0).sum() <= 160
+
+
 def test_the_same_seed_splits_the_same_way() -> None:
     categories, products = _rows([[2] * 9] * 3)
     same = [hold_out(categories, products, 0.2, 7) for _ in range(2)]
