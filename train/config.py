@@ -13,7 +13,7 @@ class TrainConfig:
 
     Attributes:
         recipe: probe trains a linear head on the frozen backbone; finetune goes on from there with
-            the whole network; auto takes finetune where the budget allows it.
+            all but the network's first layers; auto takes finetune where the budget allows it.
         budget: wall time for the whole run, such as 25m or 1h30m; epochs are chosen to fit.
         epochs: finetune epochs at most.
         backbone: a timm model name, or torchvision:NAME.

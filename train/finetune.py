@@ -1,4 +1,4 @@
-"""Fine-tuning: the whole network, the backbone at a lower rate, from the probe's head on.
+"""Fine-tuning: from the probe's head on, the backbone at a lower rate, its first layers not at all.
 
 Batch normalisation keeps its pretrained statistics: those of a small batch of shop photos are far
 enough from them that the first steps would undo what the backbone and the probe's head know. The

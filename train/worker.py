@@ -120,7 +120,7 @@ class _Worker:
         self._finish(everything, logits[best], [record], [])
 
     def finetune(self) -> None:
-        """The probe's head first, then the whole network, judged on the photos set aside.
+        """The probe's head first, then the network, judged on the photos set aside.
 
         The head with the strongest penalty: it is the least sure of itself, so its first gradients
         on augmented photos leave the backbone's features whole.
