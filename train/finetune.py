@@ -3,7 +3,7 @@
 Batch normalisation keeps its pretrained statistics: those of a small batch of shop photos are far
 enough from them that the first steps would undo what the backbone and the probe's head know. The
 first layers stay whole: edges and colours are the same in every shop, and these layers, few weights
-on large maps, are a third of a step's time.
+on large maps, are a quarter of a step's time.
 """
 
 import copy
