@@ -67,23 +67,20 @@ def augment(images: Tensor, size: int, drawn: Draw) -> Tensor:
     left = (drawn.crop[:, 2] * (side - width)).round().long()
     top = (drawn.crop[:, 3] * (side - height)).round().long()
     boxes = torch.stack([left, top, left + width, top + height], dim=1).tolist()
-    crops = [
-        F.interpolate(
-            photo[y0:y1, x0:x1].permute(2, 0, 1)[None],
-            size=(size, size),
-            mode="bicubic",
-            antialias=True,
-        )
-        for photo, (x0, y0, x1, y1) in zip(images, boxes, strict=True)
-    ]
-    resized = torch.cat(crops).to(torch.float32, memory_format=torch.channels_last)
+    resized = torch.empty((len(images), 3, size, size), memory_format=torch.channels_last)
+    for row, (x0, y0, x1, y1) in enumerate(boxes):
+        crop = images[row, y0:y1, x0:x1].permute(2, 0, 1)[None]
+        resized[row] = F.interpolate(crop, size=(size, size), mode="bicubic", antialias=True)[0]
     resized[drawn.mirror] = resized[drawn.mirror].flip(3)
     brightness = 1 + _BRIGHTNESS * drawn.brightness
     return (resized * brightness.view(-1, 1, 1, 1)).clamp(0, 255)
 
 
 def cut_and_mix(images: Tensor, targets: Tensor, drawn: Draw) -> tuple[Tensor, Tensor]:
-    """CutMix (Yun et al. 2019, arXiv:1905.04899) of a batch with itself in reverse order.
+    """CutMix (Yun et al. 2019, arXiv:1905.04899) of each photo with its neighbour.
+
+    The first with the second, the third with the fourth, so that a batch shared out in pairs is
+    mixed as the whole would be; the last of an odd number stays as it is.
 
     Args:
         images: float32 [N, 3, S, S].
@@ -96,7 +93,8 @@ def cut_and_mix(images: Tensor, targets: Tensor, drawn: Draw) -> tuple[Tensor, T
     size = images.shape[-1]
     side = round(size * math.sqrt(area))
     x, y = round(left * (size - side)), round(top * (size - side))
+    neighbour = (torch.arange(len(images)) ^ 1).clamp(max=len(images) - 1)
     mixed = images.clone()
-    mixed[:, :, y : y + side, x : x + side] = images.flip(0)[:, :, y : y + side, x : x + side]
+    mixed[:, :, y : y + side, x : x + side] = images[neighbour, :, y : y + side, x : x + side]
     share = side * side / (size * size)
-    return mixed, targets * (1 - share) + targets.flip(0) * share
+    return mixed, targets * (1 - share) + targets[neighbour] * share

@@ -29,6 +29,14 @@ class Ranks:
         edges = [count * rank // self.world for rank in range(self.world + 1)]
         return [slice(start, stop) for start, stop in pairwise(edges)]
 
+    def part_in_pairs(self, count: int, turn: int) -> slice:
+        """This rank's share of a batch of ``count`` photos whose neighbours are never parted.
+
+        Shares differ by at most a pair; who gets the larger ones goes round with ``turn``.
+        """
+        pairs = self.parts((count + 1) // 2)[(self.rank + turn) % self.world]
+        return slice(2 * pairs.start, min(2 * pairs.stop, count))
+
     def sum(self, tensor: Tensor) -> Tensor:
         """Sum over all ranks, in place."""
         if self.world > 1:

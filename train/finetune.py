@@ -192,21 +192,18 @@ class FineTuning:
         order = rng.permutation(self.task.train)
         steps = max(1, math.ceil(len(order) / self.config.batch_size))
         loss_sum, seen = torch.zeros(()), torch.zeros(self.ranks.world)
-        batches = [
-            np.array_split(order[rank :: self.ranks.world], steps)
-            for rank in range(self.ranks.world)
-        ]
-        for step, parts in enumerate(zip(*batches, strict=True)):
+        for step, batch in enumerate(np.array_split(order, steps)):
             learning.progress = max(learning.progress, (learning.epoch + step / steps) / planned)
             scale = _schedule(learning.progress)
             for group in learning.optimizer.param_groups:
                 group["lr"] = group["peak"] * scale
-            loss_sum += self._step(learning, model, parts, seed=int(rng.integers(2**31)))
-            seen[self.ranks.rank] += len(parts[self.ranks.rank])
+            part = self.ranks.part_in_pairs(len(batch), turn=step)
+            loss_sum += self._step(learning, model, batch, part, seed=int(rng.integers(2**31)))
+            seen[self.ranks.rank] += part.stop - part.start
             rate = self.config.rate * scale
             note = (
                 f"epoch {learning.epoch + 1}/{planned}  rate {rate:.1e}  "
-                f"loss {loss_sum / (step + 1):.3f}  {_last_top1(learning)}"
+                f"loss {loss_sum * self.ranks.world / (step + 1):.3f}  {_last_top1(learning)}"
             )
             done = learning.epoch * steps + step + 1
             self.progress(Step("finetune", done, planned * steps, note))
@@ -214,7 +211,7 @@ class FineTuning:
             "phase": "finetune",
             "epoch": learning.epoch + 1,
             "rate": rate,
-            "train_loss": round(float(self.ranks.sum(loss_sum / self.ranks.world)) / steps, 4),
+            "train_loss": round(float(self.ranks.sum(loss_sum)) / steps, 4),
             "photos_per_rank": [int(count) for count in self.ranks.sum(seen)],
         }
 
@@ -222,14 +219,19 @@ class FineTuning:
         self,
         learning: Learning,
         model: nn.Module,
-        parts: tuple[NDArray[np.int64], ...],
+        batch: NDArray[np.int64],
+        part: slice,
         seed: int,
     ) -> Tensor:
-        """One update on a global batch, given as each rank's part; the loss, on the CPU."""
-        own = parts[self.ranks.rank]
-        total = sum(map(len, parts))
-        before = sum(map(len, parts[: self.ranks.rank]))
-        drawn = draw(total, seed).part(slice(before, before + len(own)))
+        """One update on a global batch of which this rank has a part.
+
+        Which photos meet and how they are augmented does not depend on the number of ranks.
+
+        Returns:
+            this rank's share of the batch's mean loss, on the CPU; over all ranks they add up.
+        """
+        own = batch[part]
+        drawn = draw(len(batch), seed).part(part)
         canvas = torch.from_numpy(self.task.photos.canvas[own])
         images = augment(canvas, self.task.photos.plain.shape[1], drawn).to(self.device)
         labels = self.task.targets[own].to(self.device)
@@ -237,15 +239,15 @@ class FineTuning:
         images, targets = cut_and_mix(images, F.one_hot(labels, classes).float(), drawn)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             logits = model(images.contiguous(memory_format=torch.channels_last))
-        loss = F.cross_entropy(
+        loss: Tensor = F.cross_entropy(
             logits.float(),
             targets,
             weight=self.task.class_weights.to(self.device),
             label_smoothing=self.config.label_smoothing,
-        )
+            reduction="sum",
+        ) / len(batch)
         learning.optimizer.zero_grad()
-        # DDP averages over ranks; parts may differ by a photo, the photos must not.
-        (loss * (len(own) * self.ranks.world / total)).backward()
+        (loss * self.ranks.world).backward()  # DDP takes the mean over ranks
         nn.utils.clip_grad_norm_(model.parameters(), _GRADIENT_NORM)
         learning.optimizer.step()
         learning.average.update(learning.network)

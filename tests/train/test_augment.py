@@ -5,6 +5,7 @@ import torch
 from PIL import Image
 
 from train.augment import augment, cut_and_mix, draw
+from train.distributed import Ranks
 
 
 def _photos(count: int) -> torch.Tensor:
@@ -53,3 +54,16 @@ def test_cutmix_gives_each_target_its_share_of_the_pixels() -> None:
     mixed, targets = cut_and_mix(images, torch.eye(2), draw(2, next(seeds)))
     assert torch.allclose(targets.sum(1), torch.ones(2))
     assert abs(float(mixed[0].mean()) - float(targets[0, 1])) < 1e-6
+
+
+def test_a_batch_shared_out_in_pairs_is_mixed_as_the_whole_would_be() -> None:
+    images = torch.rand(7, 3, 20, 20)
+    seeds = (seed for seed in range(100) if draw(7, seed).cut[0] < 0.5)
+    drawn = draw(7, next(seeds))
+    whole = cut_and_mix(images, torch.eye(7), drawn)
+    assert not torch.equal(whole[0], images)
+    for world in (1, 2, 3):
+        parts = [Ranks(rank, world).part_in_pairs(7, turn=0) for rank in range(world)]
+        mixed = [cut_and_mix(images[part], torch.eye(7)[part], drawn.part(part)) for part in parts]
+        assert torch.equal(torch.cat([one for one, _ in mixed]), whole[0])
+        assert torch.equal(torch.cat([one for _, one in mixed]), whole[1])
