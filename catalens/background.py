@@ -16,15 +16,21 @@ _STOP_SECONDS = 60.0
 
 
 @contextmanager
-def served(bundle: Path, catalog: Path | None, port: int) -> Iterator[str]:
+def served(bundle: Path, catalog: Path | None, port: int, *flags: str) -> Iterator[str]:
     """Start a server, wait until it is ready, give its address, stop it.
+
+    Args:
+        bundle: to serve.
+        catalog: to serve with it.
+        port: to listen on.
+        flags: more of `catalens serve`'s.
 
     Raises:
         InvalidRequest: it did not become ready; it has said why on its own output.
     """
     more = [] if catalog is None else ["--catalog", str(catalog)]
     command = [sys.executable, "-m", "catalens.cli", "serve", str(bundle), *more]
-    server = subprocess.Popen([*command, "--port", str(port)])
+    server = subprocess.Popen([*command, "--port", str(port), *flags])
     address = f"http://127.0.0.1:{port}"
     try:
         _wait_until_ready(address, server)

@@ -57,15 +57,19 @@ class CategoryTree:
             )
             for depth in range(1, self.depth + 1)
         )
-        # Per level, the classes above it that have children: their place and the children.
         children: dict[str, list[int]] = {}
         for column, node in enumerate(self.nodes):
             children.setdefault(node.rpartition("/")[0], []).append(column)
+        below = {node: np.array(columns, dtype=np.intp) for node, columns in children.items()}
+        none = np.array([], dtype=np.intp)
+        self._roots = below.get("", none)
+        self._children = tuple(below.get(node, none) for node in self.nodes)
+        # Per level, the classes above it that have children: their place and the children.
         self._inner = tuple(
             [
-                (place, children[node])
+                (place, below[node])
                 for place, node in enumerate(self.level(depth))
-                if node.count("/") + 1 < depth and node in children
+                if node.count("/") + 1 < depth and node in below
             ]
             for depth in range(1, self.depth + 1)
         )
@@ -105,21 +109,14 @@ class CategoryTree:
             certainty: the probability a node must reach.
         """
         reached: Certain | None = None
-        for depth in range(1, self.depth + 1):
-            columns = self._level(depth)
-            if reached is not None:
-                below = f"{reached.path}/"
-                columns = np.array(
-                    [c for c in columns if self.nodes[c].startswith(below)], dtype=np.intp
-                )
-                if not len(columns):
-                    return reached
+        columns = self._roots
+        while len(columns):
             best = int(columns[rolled[columns].argmax()])
             # Sums of float32 shares can pass 1 by a rounding error.
             found = Certain(self.nodes[best], min(float(rolled[best]), 1.0), True)
             if found.probability < certainty:
                 return reached or Certain(found.path, found.probability, False)
-            reached = found
+            reached, columns = found, self._children[best]
         if reached is None:
             raise InvalidRequest("the tree has no classes.", where="classes")
         return reached

@@ -17,10 +17,11 @@ from catalog.manifest import BadRow, Manifest, Row
 from catalog.metrics import classification_report
 from catalog.tree import CategoryTree
 from inference.bundle import Bundle
+from inference.devices import Device
 from inference.neighbours import find_neighbours
 from inference.photos import SeenRow, see_rows
 from inference.placing import place
-from inference.session import Device, Session
+from inference.session import Session
 
 if TYPE_CHECKING:  # LanceDB takes seconds to import, and often no catalog is asked for
     from catalog.store import Catalog

@@ -21,8 +21,9 @@ from catalog.product import Product
 from catalog.store import Catalog
 from catalog.tables import read_bytes
 from inference.bundle import Bundle
+from inference.devices import Device
 from inference.photos import SeenRow, see_rows
-from inference.session import Device, Session, mean_embedding
+from inference.session import Session, mean_embedding
 
 COPY_SIDE = 320
 

@@ -1,24 +1,24 @@
 """One ONNX Runtime session on a bundle's graph: photos in, probabilities and embeddings out."""
 
-import ctypes
 import os
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from catalog.errors import DeviceUnavailable
 from inference.bundle import Bundle
-
-Device = Literal["auto", "cpu", "cuda", "tensorrt"]
-_PROVIDERS = {
-    "cpu": ["CPUExecutionProvider"],
-    "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
-    "tensorrt": ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"],
-}
+from inference.devices import (
+    Device,
+    GpuConfig,
+    RealDevice,
+    VariantName,
+    best_variant,
+    providers,
+    unavailable,
+    usable,
+)
+from inference.gpu import BoundRuns
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,12 @@ class Session:
 
     Args:
         bundle: a verified bundle.
-        variant: which graph.
+        variant: which graph; ``auto`` is the fastest on the device.
         device: ``auto`` takes a GPU where one works; ``cuda`` and ``tensorrt`` refuse to fall
             back to the CPU.
-        threads: intra-op threads on the CPU; all cores if not given.
+        threads: of one run on the CPU; all cores if not given.
+        max_batch: photos that a GPU takes in one run; larger batches are split.
+        gpu: how the GPU may be used.
 
     Raises:
         DeviceUnavailable: the device asked for is not there; says which library is missing.
@@ -53,29 +55,88 @@ class Session:
         self,
         bundle: Bundle,
         *,
-        variant: str = "fp32",
+        variant: VariantName = "fp32",
         device: Device = "auto",
         threads: int | None = None,
+        max_batch: int = 32,
+        gpu: GpuConfig = GpuConfig(),
     ) -> None:
         self.bundle = bundle
-        self.variant = variant
-        self.device = _usable(device)
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
-        options.log_severity_level = 3
-        self._session = ort.InferenceSession(
-            str(bundle.graph(variant)), options, providers=_PROVIDERS[self.device]
-        )
-        wanted = _PROVIDERS[self.device][0]
-        if wanted not in self._session.get_providers():
-            raise _unavailable(self.device, f"ONNX Runtime could not start {wanted}")
+        self.device: RealDevice = usable(device)
+        document = bundle.document
+        self.variant = best_variant(document, self.device) if variant == "auto" else variant
+        self.threads = threads or cores()
+        self._max_batch = max_batch
+        self._session = self._open(gpu)
+        self._bound = None
+        if self.device != "cpu":
+            widths = len(document.classes), document.embedding_dimension
+            self._bound = BoundRuns(self._session, buckets(max_batch), document.image.size, widths)
+
+    @property
+    def batch_sizes(self) -> tuple[int, ...]:
+        """Batches to run, ascending: few sizes, so that memory does not grow with new ones.
+
+        On a GPU any size up to the largest is padded to a bucket here; a CPU would compute the
+        padding, so there whoever batches keeps to the buckets.
+        """
+        if self.device == "cpu":
+            return buckets(self._max_batch)
+        return tuple(range(1, self._max_batch + 1))
+
+    @property
+    def warm_up_sizes(self) -> tuple[int, ...]:
+        """Batches to run before the first photo: one of each shape that will ever be run."""
+        return buckets(self._max_batch)
+
+    @property
+    def runs_at_a_time(self) -> int:
+        """How many runs keep the device busy: as many as fit the cores, one on a GPU."""
+        if self.device != "cpu":
+            return 1
+        return max(1, cores() // self.threads)
 
     def run(self, images: NDArray[np.uint8]) -> Prediction:
         """Classify and embed a batch; ``images`` uint8 [N, S, S, 3] RGB."""
+        if self._bound is not None:
+            return Prediction(*self._bound.run(images))
         probabilities, embeddings = self._session.run(
             ["probabilities", "embedding"], {"images": images}
         )
         return Prediction(probabilities, embeddings)
+
+    def _open(self, gpu: GpuConfig) -> ort.InferenceSession:
+        try:
+            session = self._session_on(gpu, cuda_graphs=True)
+        except Exception:
+            if self.device == "cpu":
+                raise
+            # A graph with a node that stays on the CPU cannot be captured; it still runs.
+            session = self._session_on(gpu, cuda_graphs=False)
+        wanted = providers(self.device, gpu, cuda_graphs=False)[0][0]
+        if wanted not in session.get_providers():
+            raise unavailable(self.device, f"ONNX Runtime could not start {wanted}")
+        return session
+
+    def _session_on(self, gpu: GpuConfig, *, cuda_graphs: bool) -> ort.InferenceSession:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        options.log_severity_level = 3
+        chosen = providers(self.device, gpu, cuda_graphs=cuda_graphs, fp16=self.variant == "fp16")
+        return ort.InferenceSession(str(self.bundle.graph(self.variant)), options, providers=chosen)
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def buckets(max_batch: int) -> tuple[int, ...]:
+    """Powers of two below ``max_batch``, and ``max_batch`` itself."""
+    powers = (2**power for power in range(max_batch.bit_length()))
+    return (*(size for size in powers if size < max_batch), max_batch)
 
 
 def mean_embedding(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -89,42 +150,3 @@ def mean_embedding(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     mean = embeddings.mean(axis=0)
     return np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)
-
-
-def _usable(device: Device) -> Literal["cpu", "cuda", "tensorrt"]:
-    if device == "cpu":
-        return "cpu"
-    missing = _missing_library(device)
-    if device == "auto":
-        return "cpu" if missing else "cuda"
-    if missing:
-        raise _unavailable(device, missing)
-    return device
-
-
-def _missing_library(device: Device) -> str:
-    """Why the provider would not load, or an empty string."""
-    provider = _PROVIDERS["cuda" if device == "auto" else device][0]
-    if provider not in ort.get_available_providers():
-        return f"this ONNX Runtime was built without {provider}"
-    try:
-        ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return "the NVIDIA driver (libcuda.so.1) is not installed"
-    ort.preload_dlls()
-    name = "cuda" if provider.startswith("CUDA") else "tensorrt"
-    capi = Path(ort.__file__).parent / "capi"
-    try:
-        ctypes.CDLL(str(capi / "libonnxruntime_providers_shared.so"), ctypes.RTLD_GLOBAL)
-        ctypes.CDLL(str(capi / f"libonnxruntime_providers_{name}.so"))
-    except OSError as error:
-        return str(error)
-    return ""
-
-
-def _unavailable(device: str, reason: str) -> DeviceUnavailable:
-    return DeviceUnavailable(
-        f"device {device!r} cannot be used: {reason}.",
-        where="--device",
-        fix="Install what is missing, or use --device cpu.",
-    )

@@ -12,10 +12,12 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 from ray.serve.schema import LoggingConfig
 
-from inference.session import Device
+from inference.devices import Device, VariantName
 from serve.api import create_api
 from serve.live_catalog import CatalogDoor, LiveCatalog
 from serve.loopback import keep_replica_on_loopback
+from serve.metrics import ReplicaMetrics
+from serve.model import Hardware
 from serve.service import Service
 from serve.settings import Settings, read_settings
 
@@ -31,8 +33,11 @@ class AppArguments(BaseModel):
         bundle: directory; the first value of the user config, through which it is replaced later.
         catalog: directory or s3:// prefix.
         device: auto, cpu, cuda or tensorrt.
+        variant: auto, fp32, fp16 or int8; auto takes the fastest on the device.
         replicas: of the classifier.
         cpus: cores that each of them takes from the cluster.
+        gpus: GPUs that each of them takes; a share below 1 is the share of the memory it may use.
+            One on cuda and tensorrt if not given.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -40,8 +45,17 @@ class AppArguments(BaseModel):
     bundle: str
     catalog: str | None = None
     device: Device = "auto"
+    variant: VariantName = "auto"
     replicas: int = Field(default=1, ge=1)
     cpus: float = Field(default=1.0, ge=0)
+    gpus: float | None = Field(default=None, ge=0)
+
+    @property
+    def hardware(self) -> Hardware:
+        """What a replica runs its graph on."""
+        given = 1.0 if self.device in ("cuda", "tensorrt") else 0.0
+        gpus = given if self.gpus is None else self.gpus
+        return Hardware(self.device, self.variant, gpus)
 
 
 class UserConfig(BaseModel):
@@ -59,11 +73,11 @@ class Classifier:
     """The ingress replica: HTTP, decode, inference."""
 
     def __init__(
-        self, settings: Settings, device: Device, catalog: DeploymentHandle | None = None
+        self, settings: Settings, hardware: Hardware, catalog: DeploymentHandle | None = None
     ) -> None:
         keep_replica_on_loopback()
         self._settings = settings
-        self._device = device
+        self._hardware = hardware
         self._handle = catalog
         self._service: Service | None = None
 
@@ -73,7 +87,9 @@ class Classifier:
         if self._handle is not None:
             door = CatalogDoor(self._ask_catalog)
             embedding_id = (await door.facts()).embedding_id
-        self._service = Service(self._settings, self._device, door, embedding_id)
+        self._service = Service(
+            self._settings, self._hardware, door, embedding_id, ReplicaMetrics()
+        )
         return create_api(self._service)
 
     async def reconfigure(self, user_config: dict[str, object]) -> None:
@@ -126,12 +142,12 @@ def app(args: AppArguments) -> serve.Application:
     return serve.deployment(
         name="Classifier",
         num_replicas=args.replicas,
-        ray_actor_options={"num_cpus": args.cpus},
+        ray_actor_options={"num_cpus": args.cpus, "num_gpus": args.hardware.gpus},
         user_config=UserConfig(bundle=_absolute(args.bundle)).model_dump(),
         max_ongoing_requests=settings.max_ongoing_requests,
         max_queued_requests=settings.max_ongoing_requests,
         logging_config=_QUIET,
-    )(Classifier).bind(settings, args.device, catalog)
+    )(Classifier).bind(settings, args.hardware, catalog)
 
 
 def _absolute(uri: str) -> str:

@@ -3,8 +3,8 @@
 Ray's `@serve.batch` was looked at (2.60, `batch_size_fn`): its queue has no bound, a request
 larger than a batch is an error, one that does not fit goes to the end of the queue, a batch waits
 for its timeout also when the session is idle, and cancelled or late requests are computed. So
-this is our own. The worker takes what is queued as soon as the session is free; a photo passes
-two threads on its way (decode, inference), and the event loop hears once per batch.
+this is our own. An inference thread that is free takes its share of what is queued at once; a
+photo passes two threads on its way (decode, inference), and the event loop hears once per batch.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from catalog.errors import Overloaded
 from inference.session import Prediction
+from serve.watch import NOBODY, Watch
 
 RETRY_AFTER_S: Final = 1
 _logger = logging.getLogger(__name__)
@@ -54,22 +55,25 @@ class Ticket:
 
 
 class Waiting(NamedTuple):
-    """A decoded photo in the queue; ``image`` uint8 [S, S, 3]."""
+    """A decoded photo in the queue; ``image`` uint8 [S, S, 3], ``since`` monotonic seconds."""
 
     ticket: Ticket
     place: int
     image: NDArray[np.uint8]
+    since: float
 
 
 class PhotoQueue:
-    """Decoded photos in order of arrival, for one consumer thread.
+    """Decoded photos in order of arrival, for the inference threads.
 
     Args:
-        max_batch: photos that `take` hands out at most.
+        batch_sizes: numbers of photos that `take` hands out, ascending.
+        runs: threads that take; each gets its share, so that none is idle beside a full one.
     """
 
-    def __init__(self, max_batch: int) -> None:
-        self._max_batch = max_batch
+    def __init__(self, batch_sizes: Sequence[int], runs: int) -> None:
+        self._sizes = tuple(batch_sizes)
+        self._runs = runs
         self._photos: deque[Waiting] = deque()
         self._changed = threading.Condition()
         self._closed = False
@@ -80,10 +84,10 @@ class PhotoQueue:
             self._photos.append(photo)
             self._changed.notify()
 
-    def take(self) -> tuple[list[Waiting], list[Ticket]] | None:
-        """Wait for photos; those worth computing (at most a batch), and the tickets that are late.
+    def take(self) -> tuple[list[Waiting], list[Waiting], list[Waiting]] | None:
+        """Wait for photos; those to compute, those that are late, and those of ended tickets.
 
-        Photos of ended tickets are dropped. None once the queue is closed and empty.
+        None once the queue is closed and empty.
         """
         with self._changed:
             while not self._photos:
@@ -92,22 +96,26 @@ class PhotoQueue:
                 self._changed.wait()
             now = time.monotonic()
             batch: list[Waiting] = []
-            late: list[Ticket] = []
-            while self._photos and len(batch) < self._max_batch:
+            late: list[Waiting] = []
+            ended: list[Waiting] = []
+            share = min(-(-len(self._photos) // self._runs), self._sizes[-1])
+            while self._photos and len(batch) < share:
                 photo = self._photos.popleft()
                 if photo.ticket.ended:
-                    continue
-                if photo.ticket.deadline < now:
-                    late.append(photo.ticket)
+                    ended.append(photo)
+                elif photo.ticket.deadline < now:
+                    late.append(photo)
                 else:
                     batch.append(photo)
-            return batch, late
+            size = max((size for size in self._sizes if size <= len(batch)), default=0)
+            self._photos.extendleft(reversed(batch[size:]))
+            return batch[:size], late, ended
 
     def close(self) -> None:
         """No more photos will come."""
         with self._changed:
             self._closed = True
-            self._changed.notify()
+            self._changed.notify_all()
 
 
 class Batcher:
@@ -116,11 +124,13 @@ class Batcher:
     `submit` and `close` are called on the event loop that the batcher was made on.
 
     Args:
-        run: one batch, uint8 [N, S, S, 3] with N at most ``max_batch``.
+        run: one batch, uint8 [N, S, S, 3] with N one of ``batch_sizes``.
         decoders: threads that decode.
-        max_batch: photos in one run.
+        batch_sizes: photos in one run, ascending.
+        runs: of the graph at a time.
         max_queue: photos that are admitted and not answered, at most.
         deadline_s: a photo that waited longer is not computed.
+        watch: is told what becomes of the photos.
     """
 
     def __init__(
@@ -128,9 +138,11 @@ class Batcher:
         run: Callable[[NDArray[np.uint8]], Prediction],
         decoders: Executor,
         *,
-        max_batch: int,
+        batch_sizes: Sequence[int],
+        runs: int,
         max_queue: int,
         deadline_s: float,
+        watch: Watch = NOBODY,
     ) -> None:
         self.last_success = float("-inf")
         self.waiting = 0
@@ -138,15 +150,20 @@ class Batcher:
         self._decoders = decoders
         self._max_queue = max_queue
         self._deadline_s = deadline_s
-        self._queue = PhotoQueue(max_batch)
+        self._watch = watch
+        self._queue = PhotoQueue(batch_sizes, runs)
         self._loop = asyncio.get_running_loop()
-        self._worker = threading.Thread(target=self._work, name="inference", daemon=True)
-        self._worker.start()
+        self._workers = [
+            threading.Thread(target=self._work, name=f"inference-{number}", daemon=True)
+            for number in range(runs)
+        ]
+        for worker in self._workers:
+            worker.start()
 
     @property
     def alive(self) -> bool:
-        """Whether the inference thread runs."""
-        return self._worker.is_alive()
+        """Whether the inference threads run."""
+        return all(worker.is_alive() for worker in self._workers)
 
     async def submit(self, photos: int, decode: Decode) -> Prediction:
         """Decode and predict the photos of one request.
@@ -156,6 +173,7 @@ class Batcher:
             CatalensError: what ``decode`` raised.
         """
         if self.waiting + photos > self._max_queue:
+            self._watch.rejected(photos)
             raise Overloaded(
                 f"{self.waiting} photos are waiting, and at most {self._max_queue} may.",
                 fix=f"Try again in {RETRY_AFTER_S} s.",
@@ -163,6 +181,7 @@ class Batcher:
         answer: asyncio.Future[Prediction] = self._loop.create_future()
         ticket = Ticket(photos, time.monotonic() + self._deadline_s, answer)
         self.waiting += photos
+        self._watch.queue(self.waiting)
         try:
             for place in range(photos):
                 self._decoders.submit(self._decode, ticket, place, decode)
@@ -170,6 +189,7 @@ class Batcher:
         finally:  # also when the caller went away
             ticket.ended = True
             self.waiting -= photos
+            self._watch.queue(self.waiting)
 
     def close(self) -> None:
         """Answer what was admitted, then let the thread end."""
@@ -180,36 +200,47 @@ class Batcher:
 
     def _decode(self, ticket: Ticket, place: int, decode: Decode) -> None:
         if ticket.ended:
+            self._watch.abandoned(1)
             return
-        if ticket.deadline < time.monotonic():
+        started = time.monotonic()
+        if ticket.deadline < started:
+            self._watch.late(1)
             self._loop.call_soon_threadsafe(self._fail, [ticket], _late())
             return
         try:
             image = decode(place)
         except Exception as error:  # noqa: BLE001 - handed to the request it belongs to
+            self._watch.unreadable(1)
             self._loop.call_soon_threadsafe(self._fail, [ticket], error)
         else:
-            self._queue.put(Waiting(ticket, place, image))
+            now = time.monotonic()
+            self._watch.decoded(now - started)
+            self._queue.put(Waiting(ticket, place, image, now))
 
     def _work(self) -> None:
         while (taken := self._queue.take()) is not None:
-            batch, late = taken
+            batch, late, ended = taken
             if late:
-                self._loop.call_soon_threadsafe(self._fail, late, _late())
+                self._watch.late(len(late))
+                self._loop.call_soon_threadsafe(self._fail, _tickets(late), _late())
+            if ended:
+                self._watch.abandoned(len(ended))
             if not batch:
                 continue
+            started = time.monotonic()
             try:
                 prediction = self._run(np.stack([photo.image for photo in batch]))
             except Exception as error:
                 _logger.exception("a batch of %d photos failed", len(batch))
-                tickets = [photo.ticket for photo in batch]
-                self._loop.call_soon_threadsafe(self._fail, tickets, error)
+                self._loop.call_soon_threadsafe(self._fail, _tickets(batch), error)
             else:
-                self.last_success = time.monotonic()
                 self._loop.call_soon_threadsafe(self._deliver, batch, prediction)
+                self.last_success = time.monotonic()
+                waited = [started - photo.since for photo in batch]
+                self._watch.computed(waited, self.last_success - started)
 
     def _deliver(self, batch: Sequence[Waiting], prediction: Prediction) -> None:
-        for row, (ticket, place, _) in enumerate(batch):
+        for row, (ticket, place, *_) in enumerate(batch):
             last = ticket.fill(place, prediction.probabilities[row], prediction.embeddings[row])
             if last and not ticket.answer.done():
                 ticket.answer.set_result(ticket.prediction())
@@ -219,6 +250,10 @@ class Batcher:
             ticket.ended = True
             if not ticket.answer.done():
                 ticket.answer.set_exception(error)
+
+
+def _tickets(photos: Sequence[Waiting]) -> list[Ticket]:
+    return [photo.ticket for photo in photos]
 
 
 def _late() -> Overloaded:

@@ -13,6 +13,7 @@ class ServeConfig:
         host: address to listen on; everything else stays on loopback.
         port: port to listen on.
         device: cpu, cuda or tensorrt; auto takes a GPU where one works.
+        variant: fp32, fp16 or int8; auto takes the bundle's fastest on the device.
         replicas: server processes, each with its own copy of the model.
     """
 
@@ -20,4 +21,5 @@ class ServeConfig:
     host: str = "127.0.0.1"
     port: int = 8000
     device: Literal["auto", "cpu", "cuda", "tensorrt"] = "auto"
+    variant: Literal["auto", "fp32", "fp16", "int8"] = "auto"
     replicas: int = 1

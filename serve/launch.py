@@ -82,7 +82,7 @@ def check(bundle: str, config: ServeConfig) -> None:
     found = read_bundle(bundle)
     if config.catalog is not None:
         Catalog.open(config.catalog, found.document.embedding_id)
-    Session(found, device=config.device, threads=1)
+    Session(found, variant=config.variant, device=config.device, threads=1)
 
 
 def environment(config: ServeConfig, scratch: Path) -> dict[str, str]:
@@ -188,7 +188,11 @@ def _run(bundle: str, config: ServeConfig) -> None:
     from serve.app import AppArguments, app
 
     arguments = AppArguments(
-        bundle=bundle, catalog=config.catalog, device=config.device, replicas=config.replicas
+        bundle=bundle,
+        catalog=config.catalog,
+        device=config.device,
+        variant=config.variant,
+        replicas=config.replicas,
     )
     try:
         serve.run(app(arguments), name=_NAME, route_prefix="/")

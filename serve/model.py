@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -13,12 +14,29 @@ from numpy.typing import NDArray
 from catalog.errors import InvalidBundle
 from catalog.images import ImageLimits, decode
 from inference.bundle import BundleDocument, read_bundle
-from inference.session import Device, Prediction, Session
+from inference.devices import Device, GpuConfig, VariantName
+from inference.session import Prediction, Session
 from serve.batching import Batcher
 from serve.settings import Settings
+from serve.watch import Watch
 
 _PROBE_TIMEOUT_S: Final = 5.0
 _FRESH_S: Final = 10.0
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What a replica runs its graph on.
+
+    Attributes:
+        device: where.
+        variant: which of the bundle's graphs; ``auto`` takes the fastest on the device.
+        gpus: share of a GPU that is the replica's own.
+    """
+
+    device: Device = "auto"
+    variant: VariantName = "auto"
+    gpus: float = 1.0
 
 
 class ServedModel:
@@ -29,14 +47,14 @@ class ServedModel:
     Args:
         uri: the bundle's directory.
         settings: limits of the replica.
-        device: where to run the graph.
+        hardware: what to run the graph on.
 
     Raises:
         InvalidBundle: the bundle is not whole, or its graph cannot be run.
         DeviceUnavailable: the device asked for is not there.
     """
 
-    def __init__(self, uri: str, settings: Settings, device: Device) -> None:
+    def __init__(self, uri: str, settings: Settings, hardware: Hardware) -> None:
         if "://" in uri:
             raise InvalidBundle(
                 "only bundles in a local directory can be served.",
@@ -48,7 +66,14 @@ class ServedModel:
         self.document: BundleDocument = bundle.document
         self.tree = bundle.tree
         self.match_model = bundle.match_model
-        self.session = Session(bundle, device=device, threads=settings.threads)
+        self.session = Session(
+            bundle,
+            variant=hardware.variant,
+            device=hardware.device,
+            threads=settings.threads,
+            max_batch=settings.max_batch,
+            gpu=GpuConfig(hardware.gpus, settings.engine_cache),
+        )
         self._settings = settings
         self._limits = ImageLimits(max_bytes=settings.max_photo_bytes)
         self._batcher: Batcher | None = None
@@ -61,15 +86,18 @@ class ServedModel:
             raise RuntimeError("the model was not started")
         return self._batcher
 
-    def start(self, decoders: Executor) -> None:
+    def start(self, decoders: Executor, watch: Watch) -> None:
         """Open its queue on the running event loop."""
         self._batcher = Batcher(
             self.session.run,
             decoders,
-            max_batch=self._settings.max_batch,
+            batch_sizes=self.session.batch_sizes,
+            runs=self.session.runs_at_a_time,
             max_queue=self._settings.max_queue,
             deadline_s=self._settings.deadline_s,
+            watch=watch,
         )
+        watch.serving(self.document.version, self.session.variant, self.session.device)
 
     async def predict(self, photos: Sequence[bytes], names: Sequence[str]) -> Prediction:
         """Classify and embed encoded photos.
@@ -105,7 +133,7 @@ class ServedModel:
         self.batcher.close()
 
     def _warm_up(self) -> None:
-        for size in (1, self._settings.max_batch):
+        for size in self.session.warm_up_sizes:
             try:
                 prediction = self._run_blank(size)
             except Exception as error:

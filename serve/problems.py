@@ -1,6 +1,7 @@
 """Every error as an RFC 9457 problem document: what, where, what to do; never a stack trace."""
 
 import logging
+import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
@@ -16,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from catalog.errors import CatalensError, InvalidRequest
 from serve.batching import RETRY_AFTER_S
+from serve.watch import Watch
 
 MEDIA_TYPE: Final = "application/problem+json"
 _logger = logging.getLogger(__name__)
@@ -84,6 +86,15 @@ class Problem(BaseModel):
     fix: str = ""
 
 
+_INTERNAL: Final = Problem(
+    type="internal",
+    title=KINDS["internal"].title,
+    status=KINDS["internal"].status,
+    detail="something went wrong that is not your fault.",
+    fix="Try again; if it stays, the server's log says more.",
+)
+
+
 def problem(
     kind: str,
     detail: str,
@@ -94,24 +105,31 @@ def problem(
 ) -> Response:
     """An error answer of one of `KINDS`."""
     found = KINDS[kind]
-    body = Problem(
+    document = Problem(
         type=kind, title=found.title, status=found.status, detail=detail, where=where, fix=fix
     )
-    advice = _ADVICE.get(found.status, {})
-    return Response(
-        to_json(body),
-        found.status,
-        {**advice, **(headers or {})},
-        MEDIA_TYPE,
+    return _response(document, headers)
+
+
+def document_of(error: CatalensError) -> Problem:
+    """An error of ours as a document; one that is not the caller's to mend is logged."""
+    if error.type not in KINDS:
+        _logger.error("not the caller's to mend: %s", error)
+        return _INTERNAL
+    found = KINDS[error.type]
+    return Problem(
+        type=error.type,
+        title=found.title,
+        status=found.status,
+        detail=error.what,
+        where=error.where,
+        fix=error.fix,
     )
 
 
 def of_error(error: CatalensError) -> Response:
-    """The answer to an error of ours; one that is not the caller's to mend is logged."""
-    if error.type not in KINDS:
-        _logger.error("not the caller's to mend: %s", error)
-        return _internal()
-    return problem(error.type, error.what, where=error.where, fix=error.fix)
+    """The answer to an error of ours."""
+    return _response(document_of(error))
 
 
 def of_validation(details: ErrorDetails) -> InvalidRequest:
@@ -125,8 +143,8 @@ def of_validation(details: ErrorDetails) -> InvalidRequest:
     )
 
 
-def install(api: FastAPI) -> None:
-    """Make every error of the API a problem document."""
+def install(api: FastAPI, watch: Watch) -> None:
+    """Make every error of the API a problem document, and tell of every answer."""
 
     async def on_error(_: Request, error: Exception) -> Response:
         assert isinstance(error, CatalensError)
@@ -158,22 +176,25 @@ def install(api: FastAPI) -> None:
     api.add_exception_handler(CatalensError, on_error)
     api.add_exception_handler(RequestValidationError, on_validation)
     api.add_exception_handler(HTTPException, on_http)
-    api.add_middleware(LastResort)
+    api.add_middleware(LastResort, watch=watch)
 
 
 class LastResort:
-    """Answers what nobody expected with a plain 500 problem, and logs it."""
+    """Answers what nobody expected with a plain 500 problem and logs it; tells of every answer."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, watch: Watch) -> None:
         self._app = app
+        self._watch = watch
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the app; see the class."""
-        started = False
+        status = 0
+        began = time.monotonic()
 
         async def watched(message: Message) -> None:
-            nonlocal started
-            started = True
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
             await send(message)
 
         try:
@@ -182,13 +203,15 @@ class LastResort:
             return  # nobody is there to be answered
         except Exception:
             _logger.exception("unexpected error at %s", scope.get("path"))
-            if not started and scope["type"] == "http":
-                await _internal()(scope, receive, send)
+            if not status and scope["type"] == "http":
+                await _response(_INTERNAL)(scope, receive, watched)
+        if status:
+            route = scope.get("route")
+            call = "other" if route is None else route.path
+            self._watch.answered(call, status, time.monotonic() - began)
 
 
-def _internal() -> Response:
-    return problem(
-        "internal",
-        "something went wrong that is not your fault.",
-        fix="Try again; if it stays, the server's log says more.",
-    )
+def _response(document: Problem, headers: Mapping[str, str] | None = None) -> Response:
+    advice = _ADVICE.get(document.status, {})
+    body = to_json(document)
+    return Response(body, document.status, {**advice, **(headers or {})}, MEDIA_TYPE)

@@ -1,7 +1,6 @@
 """What a replica holds: the model in service, the threads that decode, the door to the catalog."""
 
 import asyncio
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -9,11 +8,12 @@ from typing import TypeVar
 from catalog.errors import CatalogMissing
 from catalog.images import ImageLimits, jpeg_copy
 from inference.importer import COPY_SIDE
-from inference.session import Device, Prediction
+from inference.session import Prediction, cores
 from serve.live_catalog import CatalogDoor
-from serve.model import ServedModel
+from serve.model import Hardware, ServedModel
 from serve.settings import Settings
 from serve.swap import ModelSlot
+from serve.watch import NOBODY, Watch
 
 _Result = TypeVar("_Result")
 
@@ -23,26 +23,28 @@ class Service:
 
     Args:
         settings: limits of the replica.
-        device: where to run the graph.
+        hardware: what to run the graph on.
         catalog: door to the live catalog, if one is served.
         embedding_id: the catalog's.
+        watch: is told what becomes of requests and photos.
     """
 
     def __init__(
         self,
         settings: Settings,
-        device: Device = "auto",
+        hardware: Hardware = Hardware(),
         catalog: CatalogDoor | None = None,
         embedding_id: str | None = None,
+        watch: Watch = NOBODY,
     ) -> None:
         self.settings = settings
+        self.watch = watch
         self.served_catalog = catalog
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        self._decoders = ThreadPoolExecutor(settings.decode_threads or cores, "decode")
+        self._decoders = ThreadPoolExecutor(settings.decode_threads or cores(), "decode")
         self._limits = ImageLimits(max_bytes=settings.max_photo_bytes)
         self.slot = ModelSlot(
-            load=lambda uri: ServedModel(uri, settings, device),
-            start=lambda model: model.start(self._decoders),
+            load=lambda uri: ServedModel(uri, settings, hardware),
+            start=lambda model: model.start(self._decoders, watch),
             embedding_id=embedding_id,
         )
 

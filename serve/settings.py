@@ -13,11 +13,14 @@ class Settings(BaseSettings):
         max_batch: photos in one run of the graph at most.
         max_queue: photos that were admitted and are not answered yet, at most.
         max_photos: photos in one request at most.
+        max_streamed_photos: photos in one request that is answered line by line.
         max_ongoing_requests: requests that Ray hands to a replica at a time; it must exceed the
             queue and a batch, so that it is our code that refuses, and probes get through.
         deadline_s: a photo that waited longer is not computed.
         decode_threads: threads that decode photos; one per core if not given.
-        threads: threads of one run of the graph; one per core if not given.
+        threads: threads of one run of the graph on the CPU; as many runs go on at a time as fit
+            the cores.
+        engine_cache: directory where TensorRT keeps what it built for the next start.
         max_photo_bytes: encoded size of one photo at most.
         max_body_bytes: size of a body with several photos, or with JSON, at most.
         maintain_every_s: seconds between two rounds of compacting the live catalog.
@@ -28,10 +31,12 @@ class Settings(BaseSettings):
     max_batch: int = Field(default=16, ge=1)
     max_queue: int = Field(default=256, ge=1)
     max_photos: int = Field(default=128, ge=1)
+    max_streamed_photos: int = Field(default=4096, ge=1)
     max_ongoing_requests: int = Field(default=1024, ge=1)
     deadline_s: float = Field(default=10.0, gt=0)
     decode_threads: int | None = Field(default=None, ge=1)
     threads: int | None = Field(default=None, ge=1)
+    engine_cache: str | None = None
     max_photo_bytes: int = Field(default=20 * 2**20, ge=1)
     max_body_bytes: int = Field(default=64 * 2**20, ge=1)
     maintain_every_s: float = Field(default=60.0, gt=0)

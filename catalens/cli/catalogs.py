@@ -9,7 +9,7 @@ from rich.console import Console
 from catalens.cli.progress import progress_bar
 from catalog.manifest import ManifestConfig, read_manifest
 from inference.bundle import read_bundle
-from inference.session import Device
+from inference.devices import Device
 
 # A product may come without a photo or without a name, but it is filed somewhere.
 _NEEDS = frozenset({"category"})

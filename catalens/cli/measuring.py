@@ -11,9 +11,9 @@ from rich.table import Table
 from catalens.cli.progress import progress_bar
 from catalog.manifest import ManifestConfig, read_manifest
 from inference.bundle import read_bundle
+from inference.devices import Device
 from inference.evaluate import EvaluationReport, Use, needed_columns
 from inference.evaluate import evaluate as judge
-from inference.session import Device
 
 
 def evaluate(

@@ -25,7 +25,7 @@ def create_api(service: Service) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    problems.install(api)
+    problems.install(api, service.watch)
     for routes in (classify_routes, match_routes, product_routes, fact_routes):
         api.include_router(routes(service))
     document(api)

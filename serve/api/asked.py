@@ -42,8 +42,10 @@ class Asked:
     names: tuple[str, ...]
 
 
-async def read_photos(request: Request, settings: Settings) -> tuple[list[bytes], list[str]]:
-    """The photos to classify, and what to call each in an error.
+async def read_photos(
+    request: Request, settings: Settings, most: int
+) -> tuple[list[bytes], list[str]]:
+    """The photos to classify, at most so many, and what to call each in an error.
 
     The fast path is a body that is one photo.
     """
@@ -52,13 +54,13 @@ async def read_photos(request: Request, settings: Settings) -> tuple[list[bytes]
         return [await read_photo(request, settings.max_photo_bytes)], ["body"]
     if found == _JSON:
         body = await read_json(request, ClassifyBody, settings.max_body_bytes)
-        _check_count(len(body.images), settings)
+        _check_count(len(body.images), most)
         names = [f"images.{place}" for place in range(len(body.images))]
         limit = settings.max_photo_bytes
         pairs = zip(body.images, names, strict=True)
         return [decode_base64(text, limit, name) for text, name in pairs], names
     if found == _FORM:
-        form = await read_form(request, settings.max_body_bytes, settings.max_photos)
+        form = await read_form(request, settings.max_body_bytes, most)
         _refuse_others(form, texts=(), files=None)
         photos, names = _flat(form)
         if not photos:
@@ -163,10 +165,10 @@ def _refuse_others(form: Form, texts: Sequence[str], files: Sequence[str] | None
         )
 
 
-def _check_count(photos: int, settings: Settings) -> None:
-    if photos > settings.max_photos:
+def _check_count(photos: int, most: int) -> None:
+    if photos > most:
         raise InvalidRequest(
-            f"{photos} photos in one request; at most {settings.max_photos} are read.",
+            f"{photos} photos in one request; at most {most} are read.",
             where="images",
-            fix="Send several requests.",
+            fix="Send several requests, or ask for a line each (Accept: application/x-ndjson).",
         )

@@ -16,6 +16,7 @@ from catalog.store import Catalog
 from inference.bundle import read_bundle
 from serve.api import create_api
 from serve.live_catalog import CatalogDoor, LiveCatalog
+from serve.model import Hardware
 from serve.service import Service
 from serve.settings import Settings, read_settings
 
@@ -53,7 +54,7 @@ def running(
             live = LiveCatalog(catalog_uri, maintain_every_s=60.0)
             door = CatalogDoor(lambda method, *args: getattr(live, method)(*args))
             embedding_id = (await door.facts()).embedding_id
-        service = Service(settings or read_settings(), "cpu", door, embedding_id)
+        service = Service(settings or read_settings(), Hardware("cpu"), door, embedding_id)
         await service.slot.first(str(bundle))
         config = uvicorn.Config(create_api(service), port=0, log_level="critical", lifespan="off")
         server.append(uvicorn.Server(config))

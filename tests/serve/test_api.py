@@ -1,5 +1,6 @@
 import base64
 import io
+import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -60,6 +61,33 @@ def test_many_photos_are_answered_in_their_order(http: httpx.Client) -> None:
     by_json = http.post("/v1/classify?top_k=1", json={"images": list(map(encoded, photos))}).json()
     for results in (by_form, by_json["results"]):
         assert [one["categories"][0]["path"] for one in results] == order
+
+
+NDJSON = {"Accept": "application/x-ndjson"}
+
+
+def test_a_large_request_is_answered_line_by_line_in_the_order_of_its_photos(
+    http: httpx.Client,
+) -> None:
+    order = [list(COLOURS)[place % 4] for place in range(90)]  # more than max_photos
+    photos = [encoded(colour_photo(path, seed=place)) for place, path in enumerate(order)]
+    url = "/v1/classify?top_k=1"
+    with http.stream("POST", url, json={"images": photos}, headers=NDJSON) as answer:
+        assert answer.headers["content-type"].startswith("application/x-ndjson")
+        lines = [json.loads(line) for line in answer.iter_lines()]
+    assert [line["index"] for line in lines] == list(range(90))
+    assert [line["categories"][0]["path"] for line in lines] == order
+
+
+def test_an_unreadable_photo_costs_only_its_own_line(http: httpx.Client) -> None:
+    body = {"images": [encoded(RED), encoded(b"no photo"), encoded(BLUE)]}
+    answer = http.post("/v1/classify", json=body, headers=NDJSON)
+    assert answer.status_code == 200
+    lines = [json.loads(line) for line in answer.text.splitlines()]
+    assert [line["index"] for line in lines] == [0, 1, 2]
+    assert lines[1]["problem"]["type"] == "invalid-image"
+    assert lines[1]["problem"]["where"] == "images.1"
+    assert lines[2]["categories"][0]["path"] == "Cool/Blue"
 
 
 def test_level_ranks_the_categories_of_that_depth(http: httpx.Client) -> None:

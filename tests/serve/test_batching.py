@@ -1,8 +1,9 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 
 from catalog.errors import InvalidImage, Overloaded
 from inference.session import Prediction
-from serve.batching import Batcher
+from serve.batching import Batcher, PhotoQueue, Ticket, Waiting
+from serve.watch import Watch
 
 BLANK = np.zeros((2, 2, 3), np.uint8)
 
@@ -38,6 +40,15 @@ def tinted(value: int) -> NDArray[np.uint8]:
     return np.full((2, 2, 3), value, np.uint8)
 
 
+def limits(max_batch: int = 4, max_queue: int = 8, deadline_s: float = 10.0) -> dict[str, Any]:
+    return {
+        "batch_sizes": range(1, max_batch + 1),
+        "runs": 1,
+        "max_queue": max_queue,
+        "deadline_s": deadline_s,
+    }
+
+
 def with_batcher(
     session: FakeSession,
     scenario: Callable[[Batcher], object],
@@ -48,13 +59,7 @@ def with_batcher(
 ) -> None:
     async def main() -> None:
         with ThreadPoolExecutor(2) as decoders:
-            batcher = Batcher(
-                session.run,
-                decoders,
-                max_batch=max_batch,
-                max_queue=max_queue,
-                deadline_s=deadline_s,
-            )
+            batcher = Batcher(session.run, decoders, **limits(max_batch, max_queue, deadline_s))
             await scenario(batcher)
             batcher.close()
 
@@ -204,7 +209,7 @@ def test_a_failing_run_fails_its_batch_and_the_next_one_is_answered() -> None:
 
     async def main() -> None:
         with ThreadPoolExecutor(1) as decoders:
-            batcher = Batcher(run, decoders, max_batch=4, max_queue=8, deadline_s=10)
+            batcher = Batcher(run, decoders, **limits(4))
             with pytest.raises(RuntimeError, match="out of memory"):
                 await batcher.submit(1, lambda _: BLANK)
             await batcher.submit(1, lambda _: BLANK)
@@ -220,7 +225,7 @@ def test_closing_answers_what_was_admitted_first() -> None:
 
     async def main() -> None:
         with ThreadPoolExecutor(1) as decoders:
-            batcher = Batcher(session.run, decoders, max_batch=2, max_queue=8, deadline_s=10)
+            batcher = Batcher(session.run, decoders, **limits(2))
             session.free.clear()
             held = asyncio.create_task(batcher.submit(5, lambda _: BLANK))
             await until(session.entered.is_set)
@@ -230,3 +235,91 @@ def test_closing_answers_what_was_admitted_first() -> None:
             await until(lambda: not batcher.alive)
 
     asyncio.run(main())
+
+
+def queued(queue: PhotoQueue, photos: int) -> None:
+    loop = asyncio.new_event_loop()
+    for _ in range(photos):
+        ticket = Ticket(1, time.monotonic() + 10, loop.create_future())
+        queue.put(Waiting(ticket, 0, BLANK, time.monotonic()))
+    loop.close()
+
+
+def taken(queue: PhotoQueue) -> int:
+    found = queue.take()
+    assert found is not None
+    return len(found[0])
+
+
+@given(photos=st.integers(1, 70), runs=st.integers(1, 4))
+def test_batches_keep_to_the_sizes_given_and_leave_others_their_share(
+    photos: int, runs: int
+) -> None:
+    queue = PhotoQueue((1, 2, 4, 8, 16), runs)
+    queued(queue, photos)
+    left = photos
+    while left:
+        found = taken(queue)
+        assert found in (1, 2, 4, 8, 16)
+        assert found <= -(-left // runs)
+        left -= found
+    queue.close()
+    assert queue.take() is None
+
+
+def test_photos_that_do_not_fill_a_size_stay_first_in_the_queue() -> None:
+    queue = PhotoQueue((1, 2, 4), runs=1)
+    queued(queue, 3)
+    assert [taken(queue), taken(queue)] == [2, 1]
+
+
+class Recorder(Watch):
+    def __init__(self) -> None:
+        self.seen: dict[str, int] = {}
+
+    def _add(self, what: str, photos: int) -> None:
+        self.seen[what] = self.seen.get(what, 0) + photos
+
+    def rejected(self, photos: int) -> None:
+        self._add("rejected", photos)
+
+    def late(self, photos: int) -> None:
+        self._add("late", photos)
+
+    def abandoned(self, photos: int) -> None:
+        self._add("abandoned", photos)
+
+    def unreadable(self, photos: int) -> None:
+        self._add("unreadable", photos)
+
+    def computed(self, waited_s: Sequence[float], seconds: float) -> None:
+        self._add("computed", len(waited_s))
+
+
+def test_every_photo_is_accounted_for_once() -> None:
+    session, watch = FakeSession(), Recorder()
+
+    def unreadable(_: int) -> NDArray[np.uint8]:
+        raise InvalidImage("broken")
+
+    async def main() -> None:
+        with ThreadPoolExecutor(2) as decoders:
+            batcher = Batcher(session.run, decoders, **limits(), watch=watch)
+            session.free.clear()
+            held = asyncio.create_task(batcher.submit(1, lambda _: BLANK))
+            await until(session.entered.is_set)
+            gone = asyncio.create_task(batcher.submit(5, lambda _: BLANK))
+            await asyncio.sleep(0.1)
+            with pytest.raises(Overloaded):
+                await batcher.submit(3, lambda _: BLANK)
+            gone.cancel()
+            with pytest.raises(InvalidImage):
+                await batcher.submit(1, unreadable)
+            session.free.set()
+            await held
+            await batcher.submit(2, lambda _: BLANK)
+            await until(lambda: sum(watch.seen.values()) == 12)
+            batcher.close()
+
+    asyncio.run(main())
+    assert watch.seen == {"computed": 3, "rejected": 3, "unreadable": 1, "abandoned": 5}

@@ -11,7 +11,7 @@ import pytest
 
 from catalog.errors import EmbeddingMismatch, InvalidBundle
 from inference.bundle import read_bundle, write_bundle
-from serve.model import ServedModel
+from serve.model import Hardware, ServedModel
 from serve.service import Service
 from serve.settings import read_settings
 from tests.colours import colour_photo
@@ -101,7 +101,7 @@ def test_a_bundle_with_another_embedding_than_the_catalogs_is_refused(
 
     async def main() -> None:
         own = read_bundle(tiny_bundle).document.embedding_id
-        service = Service(read_settings(), "cpu", embedding_id=own)
+        service = Service(read_settings(), Hardware("cpu"), embedding_id=own)
         with pytest.raises(EmbeddingMismatch, match="f" * 16):
             await service.slot.first(str(stranger))
 
@@ -111,7 +111,7 @@ def test_a_bundle_with_another_embedding_than_the_catalogs_is_refused(
 def test_a_first_bundle_that_is_bad_is_an_error(tmp_path: Path) -> None:
     async def main() -> None:
         with pytest.raises(InvalidBundle):
-            await Service(read_settings(), "cpu").slot.first(str(tmp_path))
+            await Service(read_settings(), Hardware("cpu")).slot.first(str(tmp_path))
 
     asyncio.run(main())
 
@@ -121,7 +121,7 @@ def test_a_graph_that_answers_in_another_shape_is_refused(
 ) -> None:
     wide = another(tiny_bundle, tmp_path / "wide", classes=("A", "B"))
     with pytest.raises(InvalidBundle, match="its graph answers"):
-        ServedModel(str(wide), read_settings(), "cpu")
+        ServedModel(str(wide), read_settings(), Hardware("cpu"))
 
 
 def test_a_model_that_stops_answering_is_not_ready(
