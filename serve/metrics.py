@@ -22,7 +22,7 @@ class ReplicaMetrics(Watch):
         self._requests = Counter(
             "catalens_requests",
             "Requests answered, by call and status.",
-            ("call", "status"),
+            ("call", "status"),  # type: ignore[arg-type]  # Ray takes any number
         )
         self._latency = Histogram(
             "catalens_request_seconds",
@@ -47,7 +47,7 @@ class ReplicaMetrics(Watch):
         self._model = Gauge(
             "catalens_model_info",
             "1 for the bundle that answers.",
-            ("version", "variant", "device"),
+            ("version", "variant", "device"),  # type: ignore[arg-type]
         )
         self._served: dict[str, str] | None = None
 
