@@ -4,7 +4,6 @@ An import may be killed at any moment and run again: products that the catalog a
 the same facts and the same photos are not put through the network a second time.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +22,7 @@ from catalog.tables import read_bytes
 from inference.bundle import Bundle
 from inference.devices import Device
 from inference.photos import SeenRow, see_rows
-from inference.session import Session, mean_embedding
+from inference.session import Session, cores, mean_embedding
 
 COPY_SIDE = 320
 
@@ -110,7 +109,7 @@ def _unchanged(catalog: Catalog, grouped: Mapping[str, list[Row]]) -> tuple[list
     """Product ids whose facts and photos the catalog holds already, and the other ids."""
     there = set(catalog.ids())
     known = [product_id for product_id in grouped if product_id in there]
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0)), "compare") as pool:
+    with ThreadPoolExecutor(cores(), "compare") as pool:
         same = pool.map(lambda product_id: _is_same(catalog, grouped[product_id]), known)
         unchanged = [product_id for product_id, is_same in zip(known, same, strict=True) if is_same]
     done = set(unchanged)

@@ -1,6 +1,5 @@
 """Many photos through the network: read and decoded in threads while the session runs a batch."""
 
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,7 +13,7 @@ from catalog.errors import CatalensError
 from catalog.images import ImageSpec, decode, jpeg_copy
 from catalog.manifest import BadRow, Row
 from catalog.tables import read_bytes
-from inference.session import Session
+from inference.session import Session, cores
 
 BATCH_SIZE = 32
 
@@ -65,7 +64,7 @@ def see_rows(
     """
     spec = session.bundle.document.image
     # More threads than cores: reading from object storage is mostly waiting.
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0)) + 4, "photo") as pool:
+    with ThreadPoolExecutor(cores() + 4, "photo") as pool:
         source = iter(rows)
         waiting: deque[Future[_Decoded | BadRow]] = deque()
         try:

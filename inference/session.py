@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import onnxruntime as ort
@@ -18,6 +19,8 @@ from inference.devices import (
     usable,
 )
 from inference.gpu import BoundRuns
+
+_CPU_BATCH: Final = 4
 
 
 @dataclass(frozen=True)
@@ -77,23 +80,19 @@ class Session:
         """Batches to run, ascending: few sizes, so that memory does not grow with new ones.
 
         On a GPU any size up to the largest is padded to a bucket here; a CPU would compute the
-        padding, so there whoever batches keeps to the buckets.
+        padding, so there whoever batches keeps to the buckets. Larger ones than 4 photos leave a
+        core's cache (on 2 cores: 221 photos/s in twos, 218 in fours, 200 in sixteens).
         """
         if self.device == "cpu":
-            return buckets(self._max_batch)
+            return buckets(min(self._max_batch, _CPU_BATCH))
         return tuple(range(1, self._max_batch + 1))
 
     @property
     def warm_up_sizes(self) -> tuple[int, ...]:
         """Batches to run before the first photo: one of each shape that will ever be run."""
+        if self.device == "cpu":
+            return self.batch_sizes
         return buckets(self._max_batch)
-
-    @property
-    def runs_at_a_time(self) -> int:
-        """How many runs keep the device busy: as many as fit the cores, one on a GPU."""
-        if self.device != "cpu":
-            return 1
-        return max(1, cores() // self.threads)
 
     def run(self, images: NDArray[np.uint8]) -> Prediction:
         """Classify and embed a batch; ``images`` uint8 [N, S, S, 3] RGB."""

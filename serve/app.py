@@ -6,11 +6,11 @@ over HTTP is answered where it arrives. `LiveCatalog` is the one process that wr
 
 from pathlib import Path
 
-from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 from ray.serve.schema import LoggingConfig
+from starlette.types import ASGIApp
 
 from inference.devices import Device, VariantName
 from serve.api import create_api
@@ -81,7 +81,7 @@ class Classifier:
         self._handle = catalog
         self._service: Service | None = None
 
-    async def __serve_build_asgi_app__(self) -> FastAPI:
+    async def __serve_build_asgi_app__(self) -> ASGIApp:
         """The API, around a service that has no model yet."""
         door, embedding_id = None, None
         if self._handle is not None:

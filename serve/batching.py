@@ -3,8 +3,10 @@
 Ray's `@serve.batch` was looked at (2.60, `batch_size_fn`): its queue has no bound, a request
 larger than a batch is an error, one that does not fit goes to the end of the queue, a batch waits
 for its timeout also when the session is idle, and cancelled or late requests are computed. So
-this is our own. An inference thread that is free takes its share of what is queued at once; a
-photo passes two threads on its way (decode, inference), and the event loop hears once per batch.
+this is our own. An inference thread that is free takes its share of what is queued at once, and
+the event loop hears once per batch. On a CPU the thread that runs the graph also decodes what it
+takes: one hand-over less, and twice as many threads as cores would only get in each other's way.
+Beside a GPU, threads decode ahead of the runs.
 """
 
 import asyncio
@@ -14,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -55,16 +58,23 @@ class Ticket:
 
 
 class Waiting(NamedTuple):
-    """A decoded photo in the queue; ``image`` uint8 [S, S, 3], ``since`` monotonic seconds."""
+    """A photo in the queue.
+
+    Attributes:
+        ticket: of its request.
+        place: in its request.
+        pixels: gives uint8 [S, S, 3]; decodes where that was not done ahead.
+        since: monotonic seconds.
+    """
 
     ticket: Ticket
     place: int
-    image: NDArray[np.uint8]
+    pixels: Callable[[], NDArray[np.uint8]]
     since: float
 
 
 class PhotoQueue:
-    """Decoded photos in order of arrival, for the inference threads.
+    """Photos in order of arrival, for the inference threads.
 
     Args:
         batch_sizes: numbers of photos that `take` hands out, ascending.
@@ -125,7 +135,7 @@ class Batcher:
 
     Args:
         run: one batch, uint8 [N, S, S, 3] with N one of ``batch_sizes``.
-        decoders: threads that decode.
+        decoders: threads that decode ahead of the runs; without them each run decodes its own.
         batch_sizes: photos in one run, ascending.
         runs: of the graph at a time.
         max_queue: photos that are admitted and not answered, at most.
@@ -136,7 +146,7 @@ class Batcher:
     def __init__(
         self,
         run: Callable[[NDArray[np.uint8]], Prediction],
-        decoders: Executor,
+        decoders: Executor | None,
         *,
         batch_sizes: Sequence[int],
         runs: int,
@@ -184,7 +194,11 @@ class Batcher:
         self._watch.queue(self.waiting)
         try:
             for place in range(photos):
-                self._decoders.submit(self._decode, ticket, place, decode)
+                if self._decoders is None:
+                    pixels = partial(self._pixels, decode, place)
+                    self._queue.put(Waiting(ticket, place, pixels, time.monotonic()))
+                else:
+                    self._decoders.submit(self._decode_ahead, ticket, place, decode)
             return await answer
         finally:  # also when the caller went away
             ticket.ended = True
@@ -198,24 +212,30 @@ class Batcher:
         else:
             self._queue.close()
 
-    def _decode(self, ticket: Ticket, place: int, decode: Decode) -> None:
+    def _decode_ahead(self, ticket: Ticket, place: int, decode: Decode) -> None:
         if ticket.ended:
             self._watch.abandoned(1)
             return
-        started = time.monotonic()
-        if ticket.deadline < started:
+        if ticket.deadline < time.monotonic():
             self._watch.late(1)
             self._loop.call_soon_threadsafe(self._fail, [ticket], _late())
             return
         try:
-            image = decode(place)
+            image = self._pixels(decode, place)
         except Exception as error:  # noqa: BLE001 - handed to the request it belongs to
-            self._watch.unreadable(1)
             self._loop.call_soon_threadsafe(self._fail, [ticket], error)
         else:
-            now = time.monotonic()
-            self._watch.decoded(now - started)
-            self._queue.put(Waiting(ticket, place, image, now))
+            self._queue.put(Waiting(ticket, place, lambda: image, time.monotonic()))
+
+    def _pixels(self, decode: Decode, place: int) -> NDArray[np.uint8]:
+        started = time.monotonic()
+        try:
+            image = decode(place)
+        except Exception:
+            self._watch.unreadable(1)
+            raise
+        self._watch.decoded(time.monotonic() - started)
+        return image
 
     def _work(self) -> None:
         while (taken := self._queue.take()) is not None:
@@ -225,19 +245,32 @@ class Batcher:
                 self._loop.call_soon_threadsafe(self._fail, _tickets(late), _late())
             if ended:
                 self._watch.abandoned(len(ended))
-            if not batch:
-                continue
-            started = time.monotonic()
+            if batch:
+                self._run_batch(batch)
+
+    def _run_batch(self, batch: Sequence[Waiting]) -> None:
+        taken = time.monotonic()
+        readable, images = [], []
+        for photo in batch:
             try:
-                prediction = self._run(np.stack([photo.image for photo in batch]))
-            except Exception as error:
-                _logger.exception("a batch of %d photos failed", len(batch))
-                self._loop.call_soon_threadsafe(self._fail, _tickets(batch), error)
+                images.append(photo.pixels())
+            except Exception as error:  # noqa: BLE001 - handed to the request it belongs to
+                self._loop.call_soon_threadsafe(self._fail, [photo.ticket], error)
             else:
-                self._loop.call_soon_threadsafe(self._deliver, batch, prediction)
-                self.last_success = time.monotonic()
-                waited = [started - photo.since for photo in batch]
-                self._watch.computed(waited, self.last_success - started)
+                readable.append(photo)
+        if not readable:
+            return
+        started = time.monotonic()
+        try:
+            prediction = self._run(np.stack(images))
+        except Exception as error:
+            _logger.exception("a batch of %d photos failed", len(readable))
+            self._loop.call_soon_threadsafe(self._fail, _tickets(readable), error)
+            return
+        self._loop.call_soon_threadsafe(self._deliver, readable, prediction)
+        self.last_success = time.monotonic()
+        waited = [taken - photo.since for photo in readable]
+        self._watch.computed(waited, self.last_success - started)
 
     def _deliver(self, batch: Sequence[Waiting], prediction: Prediction) -> None:
         for row, (ticket, place, *_) in enumerate(batch):

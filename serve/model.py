@@ -88,11 +88,12 @@ class ServedModel:
 
     def start(self, decoders: Executor, watch: Watch) -> None:
         """Open its queue on the running event loop."""
+        on_cpu = self.session.device == "cpu"
         self._batcher = Batcher(
             self.session.run,
-            decoders,
+            None if on_cpu else decoders,
             batch_sizes=self.session.batch_sizes,
-            runs=self.session.runs_at_a_time,
+            runs=self._settings.runs if on_cpu else 1,
             max_queue=self._settings.max_queue,
             deadline_s=self._settings.deadline_s,
             watch=watch,

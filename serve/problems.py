@@ -143,8 +143,8 @@ def of_validation(details: ErrorDetails) -> InvalidRequest:
     )
 
 
-def install(api: FastAPI, watch: Watch) -> None:
-    """Make every error of the API a problem document, and tell of every answer."""
+def install(api: FastAPI) -> None:
+    """Make every error of the API a problem document."""
 
     async def on_error(_: Request, error: Exception) -> Response:
         assert isinstance(error, CatalensError)
@@ -173,10 +173,13 @@ def install(api: FastAPI, watch: Watch) -> None:
             )
         return problem("invalid-request", f"{error.detail}.", fix="See /docs for the calls.")
 
+    async def on_anything(_: Request, __: Exception) -> Response:
+        return _response(_INTERNAL)  # and it is raised on, to `LastResort`
+
+    api.add_exception_handler(Exception, on_anything)
     api.add_exception_handler(CatalensError, on_error)
     api.add_exception_handler(RequestValidationError, on_validation)
     api.add_exception_handler(HTTPException, on_http)
-    api.add_middleware(LastResort, watch=watch)
 
 
 class LastResort:
@@ -207,7 +210,7 @@ class LastResort:
                 await _response(_INTERNAL)(scope, receive, watched)
         if status:
             route = scope.get("route")
-            call = "other" if route is None else route.path
+            call = scope.get("call", "other") if route is None else route.path
             self._watch.answered(call, status, time.monotonic() - began)
 
 

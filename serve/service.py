@@ -8,7 +8,7 @@ from typing import TypeVar
 from catalog.errors import CatalogMissing
 from catalog.images import ImageLimits, jpeg_copy
 from inference.importer import COPY_SIDE
-from inference.session import Prediction, cores
+from inference.session import Prediction
 from serve.live_catalog import CatalogDoor
 from serve.model import Hardware, ServedModel
 from serve.settings import Settings
@@ -40,7 +40,7 @@ class Service:
         self.settings = settings
         self.watch = watch
         self.served_catalog = catalog
-        self._decoders = ThreadPoolExecutor(settings.decode_threads or cores(), "decode")
+        self._decoders = ThreadPoolExecutor(settings.decode_threads or settings.cores, "decode")
         self._limits = ImageLimits(max_bytes=settings.max_photo_bytes)
         self.slot = ModelSlot(
             load=lambda uri: ServedModel(uri, settings, hardware),

@@ -2,11 +2,11 @@
 
 from importlib.metadata import version
 
-from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.types import ASGIApp
 
 from serve import problems
-from serve.api.classify import classify_routes
+from serve.api.classify import ClassifyFirst, classify_routes
 from serve.api.documented import document
 from serve.api.facts import fact_routes
 from serve.api.match import match_routes
@@ -16,7 +16,7 @@ from serve.service import Service
 _ABOUT = "Puts every product in its place in a shop's category tree."
 
 
-def create_api(service: Service) -> FastAPI:
+def create_api(service: Service) -> ASGIApp:
     """The ASGI app; every error it gives is a problem document (RFC 9457)."""
     api = FastAPIOffline(
         title="Catalens",
@@ -25,8 +25,8 @@ def create_api(service: Service) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    problems.install(api, service.watch)
+    problems.install(api)
     for routes in (classify_routes, match_routes, product_routes, fact_routes):
         api.include_router(routes(service))
     document(api)
-    return api
+    return problems.LastResort(ClassifyFirst(api, service), service.watch)

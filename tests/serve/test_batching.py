@@ -241,7 +241,7 @@ def queued(queue: PhotoQueue, photos: int) -> None:
     loop = asyncio.new_event_loop()
     for _ in range(photos):
         ticket = Ticket(1, time.monotonic() + 10, loop.create_future())
-        queue.put(Waiting(ticket, 0, BLANK, time.monotonic()))
+        queue.put(Waiting(ticket, 0, lambda: BLANK, time.monotonic()))
     loop.close()
 
 
