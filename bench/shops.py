@@ -28,6 +28,7 @@ class Shop:
 
 FASHION = Shop("fashion", DATA / "fashion" / "products.csv")
 GROCERY = Shop("grocery", DATA / "grocery" / "photos.csv")
+DANCE = Shop("dance", DATA / "dance" / "train.csv")
 
 
 def require(shop: Shop) -> Shop:

@@ -1,0 +1,1 @@
+"""Well-known servers putting the same exported graph behind HTTP."""
