@@ -12,6 +12,7 @@ class ServeConfig:
         catalog: catalog directory or s3:// prefix; without one, calls that need it are refused.
         host: address to listen on; everything else stays on loopback.
         port: port to listen on.
+        metrics_port: port on which Prometheus reads /metrics, on loopback; a free one if not given.
         device: cpu, cuda or tensorrt; auto takes a GPU where one works.
         variant: fp32, fp16 or int8; auto takes the bundle's fastest on the device.
         replicas: server processes, each with its own copy of the model.
@@ -20,6 +21,7 @@ class ServeConfig:
     catalog: str | None = None
     host: str = "127.0.0.1"
     port: int = 8000
+    metrics_port: int | None = None
     device: Literal["auto", "cpu", "cuda", "tensorrt"] = "auto"
     variant: Literal["auto", "fp32", "fp16", "int8"] = "auto"
     replicas: int = 1

@@ -78,7 +78,9 @@ def check(bundle: str, config: ServeConfig) -> None:
         raise InvalidRequest(
             f"{config.replicas} replicas.", where="--replicas", fix="Give 1 or more."
         )
-    _check_port(config.host, config.port)
+    _check_port(config.host, config.port, "--port")
+    if config.metrics_port is not None:
+        _check_port("127.0.0.1", config.metrics_port, "--metrics-port")
     found = read_bundle(bundle)
     if config.catalog is not None:
         Catalog.open(config.catalog, found.document.embedding_id)
@@ -162,6 +164,7 @@ def _ray(config: ServeConfig) -> Iterator[threading.Event]:
             ray.init(
                 num_cpus=max(os.cpu_count() or 1, config.replicas),
                 include_dashboard=False,
+                _metrics_export_port=config.metrics_port,
                 logging_level=logging.WARNING,
             )
         except Exception as error:  # Ray raises bare Exceptions
@@ -250,7 +253,7 @@ def _tell(console: Console, address: str, bundle: str, config: ServeConfig, seco
     console.print("  stop      Ctrl-C")
 
 
-def _check_port(host: str, port: int) -> None:
+def _check_port(host: str, port: int, flag: str) -> None:
     try:
         with socket.create_server((host, port)):
             pass
@@ -258,8 +261,8 @@ def _check_port(host: str, port: int) -> None:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise InvalidRequest(
             f"cannot listen on {host}:{port} ({reason}).",
-            where="--port",
-            fix="Stop what listens there, or take another --port.",
+            where=flag,
+            fix=f"Stop what listens there, or take another {flag}.",
         ) from error
 
 

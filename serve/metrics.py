@@ -74,10 +74,7 @@ class ReplicaMetrics(Watch):
 
     def serving(self, version: str, variant: str, device: str) -> None:
         """See `Watch`."""
-        if self._served is not None:
-            self._model.set(0.0, dict(self._served))
         self._served = {"version": version, "variant": variant, "device": device}
-        self._model.set(1.0, dict(self._served))
 
     def queue(self, photos: int) -> None:
         """See `Watch`."""
@@ -117,6 +114,8 @@ class ReplicaMetrics(Watch):
 
     def _tell(self) -> None:
         self._queue.set(float(self._waiting))
+        if self._served is not None:
+            self._model.set(1.0, dict(self._served))  # a gauge that is not set again is forgotten
         requests: Tally[tuple[str, int]] = Tally()
         for call, status, seconds in _taken(self._answers):
             requests[call, status] += 1

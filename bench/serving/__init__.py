@@ -97,7 +97,7 @@ def _rounds(figures: Figures, bundle: Bundle, photos: list[bytes], folder: Path)
                     expected = _expected(bundle, one, photos[:_CHECKED])
                     check_answers(one, address, photos[:_CHECKED], expected)
                 measure(one, address, works, rates)
-    for (name, work), _ in rates.rounds.items():
+    for name, work in rates.rounds:
         figures.add(f"{work}_photos_per_second {name}", rates.median(name, work))
     figures.add("generator_cores", max(rates.generator_cores))
     return rates

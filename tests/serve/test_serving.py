@@ -20,7 +20,7 @@ from tests.serve.conftest import empty_catalog
 
 pytestmark = pytest.mark.e2e
 RED = colour_photo("Warm/Red")
-_START_S, _STOP_S = 180, 30
+_START_S, _STOP_S, _METRICS_S = 180, 30, 60
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Started:
 
     process: subprocess.Popen[str]
     url: str
+    metrics_url: str
     mark: str
 
     def pids(self) -> list[int]:
@@ -69,15 +70,23 @@ def until(condition: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.1)
 
 
+def free_ports() -> tuple[int, int]:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as first,
+        socket.create_server(("127.0.0.1", 0)) as second,
+    ):
+        return first.getsockname()[1], second.getsockname()[1]
+
+
 @pytest.fixture
 def start(tiny_bundle: Path) -> Iterator[Callable[[str], Started]]:
     servers: list[Started] = []
 
     def start(catalog: str) -> Started:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port, metrics = free_ports()
         mark = uuid.uuid4().hex
         arguments = ["serve", str(tiny_bundle), "--catalog", catalog, "--port", str(port)]
+        arguments += ["--metrics-port", str(metrics)]
         process = subprocess.Popen(
             [sys.executable, "-m", "catalens.cli", *arguments],
             stdout=subprocess.PIPE,
@@ -86,7 +95,8 @@ def start(tiny_bundle: Path) -> Iterator[Callable[[str], Started]]:
             env={**os.environ, "SERVER_MARK": mark},
             start_new_session=True,
         )
-        servers.append(Started(process, f"http://127.0.0.1:{port}", mark))
+        metrics_url = f"http://127.0.0.1:{metrics}/metrics"
+        servers.append(Started(process, f"http://127.0.0.1:{port}", metrics_url, mark))
         assert process.stdout is not None
         said = []
         for line in process.stdout:
@@ -99,6 +109,32 @@ def start(tiny_bundle: Path) -> Iterator[Callable[[str], Started]]:
     for server in servers:
         for pid in server.pids():
             os.kill(pid, signal.SIGKILL)
+
+
+def check_metrics(server: Started) -> None:
+    """Three photos, of which one is none, are in what Prometheus reads."""
+    with Client(server.url) as client:
+        client.classify([RED, RED])
+    bad = httpx.post(f"{server.url}/v1/classify", content=b"none", trust_env=False)
+    assert bad.status_code == 400
+
+    def counted() -> bool:
+        lines = httpx.get(server.metrics_url, trust_env=False).text.splitlines()
+
+        def value(name: str, label: str) -> float:
+            found = [line for line in lines if line.startswith(name) and label in line]
+            return sum(float(line.rpartition(" ")[2]) for line in found)
+
+        return (
+            value("ray_catalens_photos_total", 'outcome="computed"') == 2
+            and value("ray_catalens_photos_total", 'outcome="unreadable"') == 1
+            and value("ray_catalens_requests_total", 'status="400"') == 1
+            and value("ray_catalens_stage_seconds_count", 'stage="decode"') == 2
+            and value("ray_catalens_batch_photos_count", "") >= 1
+            and value("ray_catalens_model_info", 'device="cpu"') == 1
+        )
+
+    until(counted, _METRICS_S)
 
 
 @pytest.mark.timeout(_START_S * 3)
@@ -130,6 +166,7 @@ def test_a_put_survives_kill_9_and_ctrl_c_leaves_nothing_behind(
     )
     assert (large.status_code, large.json()["type"]) == (413, "image-too-large")
     assert httpx.get(f"{second.url}/readyz", trust_env=False).status_code == 200
+    check_metrics(second)
 
     os.killpg(second.process.pid, signal.SIGINT)
     said, _ = second.process.communicate(timeout=_STOP_S)
