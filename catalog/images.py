@@ -33,6 +33,9 @@ PHOTO_SUFFIXES = frozenset(
 # Raised whenever the same photo would decode to other pixels: embeddings depend on it.
 DECODE_REVISION = 1
 
+# Longest side of the copies that a catalog keeps, px.
+COPY_SIDE = 320
+
 # A JPEG is decoded at no less than this multiple of the target before it is resized.
 _DRAFT_GAP = 1.5
 
@@ -115,7 +118,7 @@ def decode_views(
 
 def jpeg_copy(
     data: bytes,
-    longest_side: int = 320,
+    longest_side: int = COPY_SIDE,
     limits: ImageLimits = DEFAULT_LIMITS,
     *,
     where: str = "",

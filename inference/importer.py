@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from catalog.errors import CatalensError, InvalidRequest
-from catalog.images import jpeg_copy
+from catalog.images import COPY_SIDE, jpeg_copy
 from catalog.manifest import BadRow, Manifest, Row
 from catalog.product import Product
 from catalog.store import Catalog
@@ -23,8 +23,6 @@ from inference.bundle import Bundle
 from inference.devices import Device
 from inference.photos import SeenRow, see_rows
 from inference.session import Session, cores, mean_embedding
-
-COPY_SIDE = 320
 
 _PER_COMMIT = 256
 

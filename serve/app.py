@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 
 from inference.devices import Device, VariantName
 from serve.api import create_api
-from serve.live_catalog import CatalogDoor, LiveCatalog
+from serve.catalog_door import CatalogDoor
 from serve.loopback import keep_replica_on_loopback
 from serve.metrics import ReplicaMetrics
 from serve.model import Hardware
@@ -118,19 +118,13 @@ class Classifier:
         return await getattr(self._handle, method).remote(*args)
 
 
-class ServedCatalog(LiveCatalog):
-    """The live catalog as a replica."""
-
-    def __init__(self, uri: str, maintain_every_s: float) -> None:
-        keep_replica_on_loopback()
-        super().__init__(uri, maintain_every_s)
-
-
 def app(args: AppArguments) -> serve.Application:
     """The application, for `serve run`, `serve deploy` and `catalens serve`."""
     settings = read_settings()
     catalog = None
     if args.catalog is not None:
+        from serve.live_catalog import ServedCatalog  # the store, which classifiers do without
+
         deployed = serve.deployment(
             name="LiveCatalog",
             num_replicas=1,

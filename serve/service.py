@@ -6,10 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from catalog.errors import CatalogMissing
-from catalog.images import ImageLimits, jpeg_copy
-from inference.importer import COPY_SIDE
+from catalog.images import COPY_SIDE, ImageLimits, jpeg_copy
 from inference.session import Prediction
-from serve.live_catalog import CatalogDoor
+from serve.catalog_door import CatalogDoor
 from serve.model import Hardware, ServedModel
 from serve.settings import Settings
 from serve.swap import ModelSlot

@@ -22,7 +22,7 @@ CACHE = Path.home() / ".cache" / "catalens-bench"
 HERE = Path(__file__).resolve().parent
 _ROOT = HERE.parents[1]
 _READY_SECONDS = 120.0
-_STOP_SECONDS = 15.0
+_STOP_SECONDS = 5.0
 
 
 class PeerUnavailable(CatalensError):

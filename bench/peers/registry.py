@@ -27,8 +27,8 @@ def _listed_first(answer: bytes, classes: Sequence[str]) -> Categories:
 
 
 def _tensor(answer: bytes, classes: Sequence[str]) -> Categories:
-    """Triton answers with all probabilities; the client knows the classes."""
-    probabilities = np.array(json.loads(answer)["outputs"][0]["data"])
+    """Triton answers with a JSON head and every probability as float32 behind it."""
+    probabilities = np.frombuffer(answer[-4 * len(classes) :], dtype=np.float32)
     return [
         (classes[place], float(probabilities[place]))
         for place in np.argsort(-probabilities)[:_BEST]

@@ -14,6 +14,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.figures import Figures
 from bench.serving.open_loop import Shots, constant, poisson, shoot
@@ -23,7 +24,8 @@ _IDLE_REQUESTS = 200
 _BELOW, _BELOW_S = 0.7, 60.0
 _ABOVE, _ABOVE_S = 2.0, 30.0
 _READY_EVERY_S = 0.5
-_SETTLED_S = 2.0
+_BEFORE_S = 2.0
+_FILLED_S = 5.0  # by then the queue is full, and with it HAProxy's buffers
 
 
 def measure_overload(
@@ -43,14 +45,12 @@ def measure_overload(
         below = shoot(address, photos, starts(_BELOW * capacity, _BELOW_S)).result()
         _below(figures, below, idle, suffix)
     with MemoryWatch(address) as memory, ReadyProbe(address) as ready:
-        time.sleep(_SETTLED_S)
+        time.sleep(_BEFORE_S)
         above = shoot(address, photos, constant(_ABOVE * capacity, _ABOVE_S)).result()
     _above(figures, above, capacity)
     figures.add("overload_readyz_not_200", ready.not_200)
     figures.add("overload_readyz_asked", ready.asked)
-    samples = memory.samples
-    figures.add("overload_rss_growth", samples[-1, 1] / samples[0, 1] - 1)
-    figures.add("overload_replica_rss_growth", samples[-1, 2] / samples[0, 2] - 1)
+    _memory(figures, memory.samples)
 
 
 def _below(figures: Figures, shots: Shots, idle: float, suffix: str) -> None:
@@ -72,6 +72,13 @@ def _above(figures: Figures, shots: Shots, capacity: float) -> None:
     figures.add("rejection_p99_s", np.quantile(shots.after_body[refused], 0.99))
     figures.add("overload_generator_cpu_ms", shots.cpu_s * 1e3)
     figures.add("overload_other_answers", int((~shots.good & ~clean).sum()))
+
+
+def _memory(figures: Figures, samples: NDArray[np.float64]) -> None:
+    """From the moment that the queue was full to the end; and from before the load."""
+    full = samples[samples[:, 0] > _BEFORE_S + _FILLED_S]
+    figures.add("overload_rss_growth", full[-1, 1] / full[0, 1] - 1)
+    figures.add("overload_rss_growth_from_idle", full[-1, 1] / samples[0, 1] - 1)
 
 
 def percentile(shots: Shots, percent: float) -> float:

@@ -23,8 +23,8 @@ from bench.serving.processes import cpu_seconds, server_process, tree
 from bench.serving.stand_in import sleeping
 
 _REPLICAS = (1, 2, 4, 8)
-_LATENCY_S, _MAX_BATCH = 0.2, 2
-_IN_FLIGHT = 4 * _MAX_BATCH  # per replica, so that a batch is always ready
+_LATENCY_S, _MAX_BATCH = 0.15, 2
+_IN_FLIGHT = 8 * _MAX_BATCH  # per replica, so that whole batches always wait
 _SIDE = 96
 _WARM_UP_S, _SECONDS = 3.0, 15.0
 

@@ -14,10 +14,12 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -33,13 +35,16 @@ _MARK_TOLERANCE = 40
 
 
 class Sleeping(Session):
-    """Answers the same to every photo after a fixed time per batch, as a busy GPU would."""
+    """Answers the same to every photo after a fixed time per batch, one batch at a time."""
 
-    runs_at_a_time = 1
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._busy = threading.Lock()  # however many threads the server runs batches on
 
     def run(self, images: NDArray[np.uint8]) -> Prediction:
         """Wait; ``images`` uint8 [N, S, S, 3]."""
-        time.sleep(float(os.environ[_LATENCY]))
+        with self._busy:
+            time.sleep(float(os.environ[_LATENCY]))
         document = self.bundle.document
         classes, dimension = len(document.classes), document.embedding_dimension
         return Prediction(
@@ -81,10 +86,7 @@ def marked(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
 def sleeping(
     bundle: Path, port: int, *, replicas: int, latency_s: float, max_batch: int
 ) -> Iterator[str]:
-    """A server whose replicas each take ``latency_s`` for up to ``max_batch`` photos; its address.
-
-    The number of replicas is fixed, and each asks Ray for next to no CPU.
-    """
+    """A server whose replicas each take ``latency_s`` for up to ``max_batch`` photos."""
     settings = {_LATENCY: str(latency_s), "CATALENS_MAX_BATCH": str(max_batch)}
     with _served(bundle, port, replicas, settings) as address:
         yield address

@@ -18,7 +18,7 @@ from serve.api.schemas import (
     StoredProductBody,
 )
 from serve.bodies import Form
-from serve.live_catalog import Near
+from serve.catalog_door import Near
 from serve.service import Service
 
 _ATTRIBUTES = TypeAdapter(dict[str, str])

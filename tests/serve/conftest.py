@@ -15,7 +15,8 @@ import uvicorn
 from catalog.store import Catalog
 from inference.bundle import read_bundle
 from serve.api import create_api
-from serve.live_catalog import CatalogDoor, LiveCatalog
+from serve.catalog_door import CatalogDoor
+from serve.live_catalog import LiveCatalog
 from serve.model import Hardware
 from serve.service import Service
 from serve.settings import Settings, read_settings

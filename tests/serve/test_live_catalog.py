@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from catalog.errors import CatalogMissing, InvalidRequest
 from catalog.product import Product
 from catalog.store import Catalog
-from serve.live_catalog import CatalogDoor, LiveCatalog, Refusal
+from serve.catalog_door import CatalogDoor, Refusal
+from serve.live_catalog import LiveCatalog
 
 
 def vector(seed: int) -> NDArray[np.float32]:
