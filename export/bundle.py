@@ -1,31 +1,27 @@
-"""A finished run becomes a bundle: graph, parity, calibration, facts."""
+"""A finished run becomes a bundle: graphs, parity, calibration, facts."""
 
 import hashlib
 import json
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 import torch
-from numpy.typing import NDArray
 
-from catalog.errors import CatalensError, InvalidRun
-from catalog.images import DECODE_REVISION, ImageSpec, decode
+from catalog.images import DECODE_REVISION
 from catalog.match import DEFAULT_MATCH_MODEL
-from catalog.tables import read_bytes
 from catalog.tree import CategoryTree
 from export.calibration import calibrate
+from export.fp16 import write_fp16
 from export.graph import ServedNetwork, write_graph
-from export.parity import BATCH_SIZES, check_parity
+from export.int8 import write_int8
+from export.parity import check_parity
+from export.photos import ExportPhotos, export_photos
+from export.variants import Judge, Make, make_variants
 from inference.bundle import Bundle, write_bundle
 from train.network import Network, load_network
 from train.run import HeldOut, Run, read_run
-
-_SPEED_BATCH = 16
-_SPEED_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -34,15 +30,17 @@ class Exported:
 
     Attributes:
         bundle: the new bundle.
-        parity: largest difference to PyTorch per batch size.
+        parity: largest difference of fp32 to PyTorch per batch size.
+        refused: why a variant was not kept, by name.
     """
 
     bundle: Bundle
     parity: dict[int, float]
+    refused: dict[str, str]
 
 
 def export_run(run_directory: Path | str, bundle_directory: Path | str) -> Exported:
-    """Export a finished run.
+    """Export a finished run, with the variants that hold their budgets.
 
     Raises:
         InvalidRun: not a finished run, or none of its photos can be read any more.
@@ -54,14 +52,21 @@ def export_run(run_directory: Path | str, bundle_directory: Path | str) -> Expor
     calibration = calibrate(tree, held_out.logits, held_out.truth)
     network = load_network(run.document.architecture, run.weights)
     served = ServedNetwork(network, calibration.temperature)
-    photos = _photos(run, held_out, network.architecture.image)
+    spec = network.architecture.image
+    photos = export_photos(run, held_out, spec)
     with tempfile.TemporaryDirectory() as scratch:
-        graph = Path(scratch) / "model.onnx"
+        graph = Path(scratch) / "fp32.onnx"
         write_graph(served, graph)
-        parity = check_parity(served, graph, photos)
+        parity = check_parity(served, graph, photos.judged)
+        makers: dict[str, Make] = {
+            "int8": lambda path: write_int8(graph, path, spec, photos.calibration),
+            "fp16": lambda path: write_fp16(graph, path),
+        }
+        judge = _judge(tree, held_out, photos, calibration.temperature)
+        graphs, refused = make_variants(graph, makers, judge)
         fields = {
             "classes": run.document.classes,
-            "image": network.architecture.image,
+            "image": spec,
             "temperature": calibration.temperature,
             "thresholds": {"certainty": calibration.certainty, "unknown": calibration.unknown},
             "embedding_id": embedding_id(network),
@@ -69,13 +74,8 @@ def export_run(run_directory: Path | str, bundle_directory: Path | str) -> Expor
             "match": DEFAULT_MATCH_MODEL.to_json(),
             "provenance": _provenance(run, parity),
         }
-        facts = {
-            "accuracy": run.document.metrics["top1"],
-            "agreement": 1.0,
-            "images_per_second": _speed(graph, photos),
-        }
-        bundle = write_bundle(Path(bundle_directory), fields, {"fp32": (graph, facts)})
-    return Exported(bundle, parity)
+        bundle = write_bundle(Path(bundle_directory), fields, graphs)
+    return Exported(bundle, parity, refused)
 
 
 def embedding_id(network: Network) -> str:
@@ -88,35 +88,12 @@ def embedding_id(network: Network) -> str:
     return digest.hexdigest()[:16]
 
 
-def _photos(run: Run, held_out: HeldOut, spec: ImageSpec) -> NDArray[np.uint8]:
-    """As many held-out photos as the largest parity batch, spread over the run's list."""
-    step = max(1, len(held_out.images) // max(BATCH_SIZES))
-    decoded = []
-    for image in held_out.images[::step]:
-        try:
-            decoded.append(decode(read_bytes(image), spec, where=image))
-        except CatalensError:
-            continue  # it was readable when it was trained on; others will do
-        if len(decoded) == max(BATCH_SIZES):
-            break
-    if not decoded:
-        raise InvalidRun(
-            "none of its photos can be read any more, so the graph cannot be checked.",
-            where=str(run.directory),
-            fix=f"Put the photos back, for example {held_out.images[0]}.",
-        )
-    return np.stack(decoded)
-
-
-def _speed(graph: Path, photos: NDArray[np.uint8]) -> float:
-    session = ort.InferenceSession(str(graph), providers=["CPUExecutionProvider"])
-    batch = np.resize(photos, (_SPEED_BATCH, *photos.shape[1:]))
-    session.run(None, {"images": batch})
-    started, done = time.perf_counter(), 0
-    while time.perf_counter() - started < _SPEED_SECONDS:
-        session.run(None, {"images": batch})
-        done += _SPEED_BATCH
-    return round(done / (time.perf_counter() - started), 1)
+def _judge(
+    tree: CategoryTree, held_out: HeldOut, photos: ExportPhotos, temperature: float
+) -> Judge:
+    index = {path: number for number, path in enumerate(tree.classes)}
+    target = np.array([index[held_out.truth[row]] for row in photos.rows], dtype=np.intp)
+    return Judge(photos.judged, held_out.logits[photos.rows], target, temperature)
 
 
 def _provenance(run: Run, parity: dict[int, float]) -> dict[str, object]:

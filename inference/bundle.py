@@ -32,16 +32,22 @@ class Variant(_Part):
     Attributes:
         file: its name in the bundle.
         sha256: of the file.
-        accuracy: top-1 on the held-out photos of training, a fraction.
+        accuracy: top-1 on held-out photos of training, the same for every variant; a fraction.
         agreement: share of those photos with the same top-1 as fp32.
-        images_per_second: in-process, at the batch size it was measured with.
+        embedding_cosine: the smallest between its embedding of such a photo and fp32's.
+        photos: how many they were.
+        images_per_second: in-process on the exporting machine's CPU, fp16 too.
+        batch_size: that it was timed with.
     """
 
     file: str = Field(pattern=r"^[\w-][\w.-]*$")
     sha256: str
     accuracy: float | None = None
     agreement: float | None = None
+    embedding_cosine: float | None = None
+    photos: int | None = None
     images_per_second: float | None = None
+    batch_size: int | None = None
 
 
 class Thresholds(_Part):
@@ -142,7 +148,8 @@ def read_bundle(directory: Path | str) -> Bundle:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))
         raise InvalidBundle(f"field {field!r}: {first['msg']}.", where=str(path)) from error
-    if _version(document.model_dump(mode="json")) != document.version:
+    # As it was written: a field that came later must not change an older bundle's version.
+    if _version(raw) != document.version:
         raise InvalidBundle(
             "its content does not match its version: it was changed after export.",
             where=str(path),

@@ -5,8 +5,8 @@ process and not one that Ray had started and held ready. `cold_start_s` counts f
 process exists, or from the kill where the process is older, to the first 200 of a photo that was
 posted after the kill; 20 photos a second are. What it does in between is seen from outside:
 
-* worker: until its title says that it is a replica (Python, Ray, the actor is assigned);
-* application: until it listens (imports, API);
+* worker: until its title says that it is a replica (Python, Ray, the application's imports);
+* application: until it listens (constructor, API);
 * model: until it answers when asked directly (bundle, session, warm-up);
 * front door: until it answers through HAProxy (the controller hears of it, HAProxy reloads).
 """

@@ -71,7 +71,7 @@ def export(run: Path, bundle: Path, /) -> None:
     from export.bundle import export_run
 
     console = Console()
-    with console.status("Exporting the graph and checking it against PyTorch"):
+    with console.status("Exporting the graph, checking it against PyTorch, making variants"):
         exported = export_run(run, bundle)
     document = exported.bundle.document
     largest = max(exported.parity.values())
@@ -81,3 +81,11 @@ def export(run: Path, bundle: Path, /) -> None:
         f"{', '.join(map(str, exported.parity))}.",
         soft_wrap=True,
     )
+    for name, variant in document.variants.items():
+        console.print(
+            f"{name}: top-1 {variant.accuracy:.3f} on {variant.photos} held-out photos, "
+            f"{variant.agreement:.1%} as fp32, {variant.images_per_second:.0f} photos/s here.",
+            soft_wrap=True,
+        )
+    for name, reason in exported.refused.items():
+        console.print(f"{name} left out: {reason}.", soft_wrap=True)
