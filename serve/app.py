@@ -24,6 +24,8 @@ from serve.settings import Settings, read_settings
 # One line per request would cost more than the request's JSON.
 _QUIET = LoggingConfig(enable_access_log=False, log_level="WARNING")
 _CATALOG_REQUESTS = 1_000
+# Ray's own 10 s is how long a killed replica would go unnoticed.
+_HEALTH_CHECK_S = 2.0
 
 
 class AppArguments(BaseModel):
@@ -140,6 +142,7 @@ def app(args: AppArguments) -> serve.Application:
         user_config=UserConfig(bundle=_absolute(args.bundle)).model_dump(),
         max_ongoing_requests=settings.max_ongoing_requests,
         max_queued_requests=settings.max_ongoing_requests,
+        health_check_period_s=_HEALTH_CHECK_S,
         logging_config=_QUIET,
     )(Classifier).bind(settings, args.hardware, catalog)
 
