@@ -26,6 +26,7 @@ from inference.bundle import read_bundle
 from inference.session import Session, cores
 from serve import haproxy
 from serve.config import ServeConfig
+from serve.ports import free_ports
 from serve.problems import NotReady
 from serve.settings import read_settings
 
@@ -109,7 +110,7 @@ def environment(config: ServeConfig, scratch: Path) -> dict[str, str]:
         common["CATALENS_CORES"] = str(max(1, cores() // config.replicas))
     if sys.platform != "linux":
         return common  # HAProxy comes with Ray on Linux only
-    statistics, metrics, fallback = _free_ports(3)
+    statistics, metrics, fallback = free_ports(3, besides=(config.port, config.metrics_port))
     return common | {
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         # It would tell Ray's proxy of every request by a datagram; the replicas count them too.
@@ -268,15 +269,6 @@ def _check_port(host: str, port: int, flag: str) -> None:
 
 def _reachable(host: str) -> str:
     return "127.0.0.1" if host in ("0.0.0.0", "") else host
-
-
-def _free_ports(count: int) -> list[int]:
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [one.getsockname()[1] for one in held]
-    finally:
-        for one in held:
-            one.close()
 
 
 def _end_children() -> None:

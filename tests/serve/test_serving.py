@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import httpx
 import pytest
 
 from catalens.client import Client
+from serve.ports import free_ports
 from tests.colours import colour_photo
 from tests.serve.conftest import empty_catalog
 
@@ -70,20 +70,12 @@ def until(condition: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.1)
 
 
-def free_ports() -> tuple[int, int]:
-    with (
-        socket.create_server(("127.0.0.1", 0)) as first,
-        socket.create_server(("127.0.0.1", 0)) as second,
-    ):
-        return first.getsockname()[1], second.getsockname()[1]
-
-
 @pytest.fixture
 def start(tiny_bundle: Path) -> Iterator[Callable[[str], Started]]:
     servers: list[Started] = []
 
     def start(catalog: str) -> Started:
-        port, metrics = free_ports()
+        port, metrics = free_ports(2)
         mark = uuid.uuid4().hex
         arguments = ["serve", str(tiny_bundle), "--catalog", catalog, "--port", str(port)]
         arguments += ["--metrics-port", str(metrics)]
