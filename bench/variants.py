@@ -23,6 +23,8 @@ from inference.session import Session
 
 _BATCHES = (1, 4, 16)
 _HEADLINE_BATCH = 16
+_LEAST_ROUNDS = 30
+_PHOTOS = 200
 
 
 def main(json_file: Path | None, work: Path | None) -> None:
@@ -87,7 +89,7 @@ def _speed(figures: Figures, bundle: Bundle) -> None:
     photos = np.random.default_rng(0).integers(256, size=(1, side, side, 3), dtype=np.uint8)
     graphs = {name: bundle.graph(name) for name in ("fp32", "int8")}
     for batch in _BATCHES:
-        seconds = time_graphs(graphs, photos, batch)
+        seconds = time_graphs(graphs, photos, batch, max(_LEAST_ROUNDS, _PHOTOS // batch))
         ratios = seconds["fp32"] / seconds["int8"]
         key = "int8_of_fp32" if batch == _HEADLINE_BATCH else f"int8_of_fp32_batch{batch}"
         figures.add(key, np.median(ratios), _median_interval(ratios))

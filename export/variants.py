@@ -174,7 +174,10 @@ def check_batches(graph: Path, photos: NDArray[np.uint8]) -> None:
 
 
 def time_graphs(
-    graphs: Mapping[str, Path], photos: NDArray[np.uint8], batch: int = SPEED_BATCH
+    graphs: Mapping[str, Path],
+    photos: NDArray[np.uint8],
+    batch: int = SPEED_BATCH,
+    rounds: int = _ROUNDS,
 ) -> dict[str, NDArray[np.float64]]:
     """Seconds of one run per graph and round, float64 [rounds]; rounds are interleaved."""
     sessions = {name: _session(path) for name, path in graphs.items()}
@@ -182,7 +185,7 @@ def time_graphs(
     for session in sessions.values():
         session.run(None, {"images": images})
     seconds: dict[str, list[float]] = {name: [] for name in sessions}
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         for name, session in sessions.items():
             started = time.perf_counter()
             session.run(None, {"images": images})
