@@ -17,6 +17,8 @@ _POSITIONS = 64
 _POSITIONS_DEPTHWISE = 16
 # Few enough weights per output that a refit on these photos holds on others.
 _REFIT_UP_TO = 64
+# Above so many weights per output their inputs' matrix costs more time than it is worth.
+_ROUNDED_UP_TO = 2048
 _INT32 = 2**31 - 1
 
 
@@ -65,6 +67,8 @@ def _settle_weights(
     steps, scale_name = wiring.maker[node.input[1]].input[:2]
     weights = exact.value(twin.input[1]).astype(np.float64)
     scale = wiring.value(scale_name).astype(np.float64)
+    if weights[0].size > _ROUNDED_UP_TO:
+        return
     depthwise = exact.depthwise(twin)
     at = _positions(target, _POSITIONS_DEPTHWISE if depthwise else _POSITIONS, rng)
     seen = patches(maps, node, weights.shape[2:], at)  # [rows, C, taps]
