@@ -29,8 +29,8 @@ class GpuConfig:
     """How a replica may use its GPU.
 
     Attributes:
-        share: of the GPU's memory, so that replicas on one GPU cannot starve each other; 1 or more
-            sets no limit.
+        share: of the GPU's memory, so that replicas on one GPU cannot starve each other; 0 (none
+            was asked for) and 1 or more set no limit.
         engine_cache: directory where TensorRT keeps what it built; without one, each start
             builds again, which takes minutes.
     """
@@ -75,7 +75,9 @@ def providers(
         "cudnn_conv_algo_search": "EXHAUSTIVE",
         "enable_cuda_graph": "1" if cuda_graphs and device == "cuda" else "0",
     }
-    limit = None if gpu.share >= 1 else int(_gpu_memory_bytes() * gpu.share * _ARENA_PART)
+    limit = None
+    if 0 < gpu.share < 1:
+        limit = int(_gpu_memory_bytes() * gpu.share * _ARENA_PART)
     if limit is not None:
         cuda["gpu_mem_limit"] = str(limit)
     if device == "cuda":
