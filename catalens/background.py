@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,7 +30,25 @@ def served(bundle: Path, catalog: Path | None, port: int, *flags: str) -> Iterat
     """
     more = [] if catalog is None else ["--catalog", str(catalog)]
     command = [sys.executable, "-m", "catalens.cli", "serve", str(bundle), *more]
-    server = subprocess.Popen([*command, "--port", str(port), *flags])
+    with started([*command, "--port", str(port), *flags], port) as address:
+        yield address
+
+
+@contextmanager
+def started(
+    command: Sequence[str], port: int, environment: Mapping[str, str] | None = None
+) -> Iterator[str]:
+    """Run a command that serves on a port of this machine; as `served`.
+
+    Args:
+        command: what to run.
+        port: that it listens on.
+        environment: of the process; ours if not given.
+
+    Raises:
+        InvalidRequest: it did not become ready; it has said why on its own output.
+    """
+    server = subprocess.Popen(command, env=environment)
     address = f"http://127.0.0.1:{port}"
     try:
         _wait_until_ready(address, server)

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 import torch
 from numpy.typing import NDArray
 
 from catalog.errors import InvalidBundle
 from export.graph import ServedNetwork
+from export.sessions import cpu_session
 
 BATCH_SIZES = (1, 2, 3, 7, 16, 33)
 TOLERANCE = 1e-4
@@ -25,7 +25,7 @@ def check_parity(served: ServedNetwork, graph: Path, photos: NDArray[np.uint8]) 
     Raises:
         InvalidBundle: a difference over 1e-4.
     """
-    session = ort.InferenceSession(str(graph), providers=["CPUExecutionProvider"])
+    session = cpu_session(graph)
     differences = {}
     for size in BATCH_SIZES:
         batch = np.resize(photos, (size, *photos.shape[1:]))

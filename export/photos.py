@@ -1,6 +1,5 @@
 """Photos that an export needs: those a variant is judged on, and others it is calibrated on."""
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from catalog.errors import CatalensError, InvalidRun
 from catalog.images import ImageSpec, decode
 from catalog.manifest import ManifestConfig, read_manifest
 from catalog.tables import read_bytes
+from inference.session import cores
 from train.run import HeldOut, Run
 
 _T = TypeVar("_T")
@@ -94,6 +94,6 @@ def _decode(images: list[str], spec: ImageSpec) -> dict[int, NDArray[np.uint8]]:
         except CatalensError:
             return None
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         found = enumerate(pool.map(load, images))
         return {number: pixels for number, pixels in found if pixels is not None}

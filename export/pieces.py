@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper
 
+from export.sessions import cpu_session
 from export.wiring import Wiring
 
 _BATCH = 8
@@ -26,7 +26,7 @@ def observe(
     seen.CopyFrom(model)
     del seen.graph.output[:]
     seen.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in names)
-    session = _session(seen)
+    session = cpu_session(seen)
     for start in range(0, len(photos), _BATCH):
         yield session.run(list(names), {"images": photos[start : start + _BATCH]})
 
@@ -65,7 +65,7 @@ class Pieces:
         output = helper.make_empty_tensor_value_info(target)
         graph = helper.make_graph(nodes, "piece", inputs, [output], constants)
         model = self._wiring.model
-        session = _session(
+        session = cpu_session(
             helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
         )
         return np.concatenate(
@@ -104,11 +104,3 @@ class Pieces:
                 names.add(node.name)
                 stack.extend(node.input)
         return names, front
-
-
-def _session(model: ModelProto) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
-    return ort.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )

@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
+
+from export.parity import BATCH_SIZES
+from export.sessions import cpu_session
 
 COSINE: Final = 0.99
 SPEED_BATCH: Final = 16
 _ROUNDS = 12
 _BATCH = 32
 _SMALLEST = np.float32(1e-30)
-_PARITY_SIZES = (1, 2, 3, 7, 16, 33)
 _PARITY = 0.02
 
 
@@ -130,7 +131,7 @@ def make_variants(
 
 def run_graph(graph: Path, photos: NDArray[np.uint8]) -> Outputs:
     """Probabilities and embeddings on the CPU."""
-    session = _session(graph)
+    session = cpu_session(graph)
     parts = [
         session.run(["probabilities", "embedding"], {"images": photos[at : at + _BATCH]})
         for at in range(0, len(photos), _BATCH)
@@ -161,10 +162,10 @@ def check_batches(graph: Path, photos: NDArray[np.uint8]) -> None:
     Raises:
         ValueError: it does.
     """
-    session = _session(graph)
-    largest = np.resize(photos, (max(_PARITY_SIZES), *photos.shape[1:]))
+    session = cpu_session(graph)
+    largest = np.resize(photos, (max(BATCH_SIZES), *photos.shape[1:]))
     alone = [session.run(None, {"images": largest[at : at + 1]}) for at in range(len(largest))]
-    for size in _PARITY_SIZES:
+    for size in BATCH_SIZES:
         together = session.run(None, {"images": largest[:size]})
         for output, values in enumerate(together):
             expected = np.concatenate([one[output] for one in alone[:size]])
@@ -180,7 +181,7 @@ def time_graphs(
     rounds: int = _ROUNDS,
 ) -> dict[str, NDArray[np.float64]]:
     """Seconds of one run per graph and round, float64 [rounds]; rounds are interleaved."""
-    sessions = {name: _session(path) for name, path in graphs.items()}
+    sessions = {name: cpu_session(path) for name, path in graphs.items()}
     images = np.resize(photos, (batch, *photos.shape[1:]))
     for session in sessions.values():
         session.run(None, {"images": images})
@@ -202,9 +203,3 @@ def _facts(judged: Judged, seconds: NDArray[np.float64]) -> dict[str, Any]:
         "images_per_second": round(SPEED_BATCH / float(np.median(seconds)), 1),
         "batch_size": SPEED_BATCH,
     }
-
-
-def _session(graph: Path) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
-    return ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])

@@ -86,11 +86,16 @@ class Problem(BaseModel):
     fix: str = ""
 
 
-_INTERNAL: Final = Problem(
-    type="internal",
-    title=KINDS["internal"].title,
-    status=KINDS["internal"].status,
-    detail="something went wrong that is not your fault.",
+def _document(kind: str, detail: str, where: str = "", fix: str = "") -> Problem:
+    found = KINDS[kind]
+    return Problem(
+        type=kind, title=found.title, status=found.status, detail=detail, where=where, fix=fix
+    )
+
+
+_INTERNAL: Final = _document(
+    "internal",
+    "something went wrong that is not your fault.",
     fix="Try again; if it stays, the server's log says more.",
 )
 
@@ -104,11 +109,7 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """An error answer of one of `KINDS`."""
-    found = KINDS[kind]
-    document = Problem(
-        type=kind, title=found.title, status=found.status, detail=detail, where=where, fix=fix
-    )
-    return _response(document, headers)
+    return _response(_document(kind, detail, where, fix), headers)
 
 
 def document_of(error: CatalensError) -> Problem:
@@ -116,15 +117,7 @@ def document_of(error: CatalensError) -> Problem:
     if error.type not in KINDS:
         _logger.error("not the caller's to mend: %s", error)
         return _INTERNAL
-    found = KINDS[error.type]
-    return Problem(
-        type=error.type,
-        title=found.title,
-        status=found.status,
-        detail=error.what,
-        where=error.where,
-        fix=error.fix,
-    )
+    return _document(error.type, error.what, error.where, error.fix)
 
 
 def of_error(error: CatalensError) -> Response:

@@ -57,7 +57,7 @@ def main(json_file: Path | None, work: Path | None) -> None:
         bundle, _ = learn(require(GROCERY), Path(folder), "probe_grocery", "--recipe", "probe")
         photos = single_photos()
         files = write_bodies(Path(folder) / "single", photos)
-        rates = _rounds(figures, bundle, photos, Path(folder))
+        rates = _rounds(figures, bundle, photos, files, Path(folder))
         _ratios(figures, rates)
         draw(rates, RESULTS / "serving.png")
         _behaviour(figures, bundle, photos, files)
@@ -66,7 +66,9 @@ def main(json_file: Path | None, work: Path | None) -> None:
         figures.write(json_file)
 
 
-def _rounds(figures: Figures, bundle: Bundle, photos: list[bytes], folder: Path) -> Rates:
+def _rounds(
+    figures: Figures, bundle: Bundle, photos: list[bytes], files: Sequence[Path], folder: Path
+) -> Rates:
     variants = [name for name in ("fp32", "int8") if name in bundle.document.variants]
     ours = [ourselves(bundle.directory, variant, _PORT) for variant in variants]
     peers = _those_that_run(bundle, photos[0])
@@ -80,7 +82,6 @@ def _rounds(figures: Figures, bundle: Bundle, photos: list[bytes], folder: Path)
         jobs.append((one, works))
     jobs += [(one, [_work("single", one, photos, folder)]) for one in peers]
     jobs.append((whole, [_work("large", whole, large, folder)]))
-    files = write_bodies(folder / "single", photos)
     rates = Rates()
     for number in range(_ROUNDS):
         for variant in variants:

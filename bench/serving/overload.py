@@ -7,16 +7,15 @@ side every half second. Independent clients are Poisson; an ideal server with on
 """
 
 import http.client
-import threading
 import time
 from collections.abc import Sequence
-from typing import Self
 from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.figures import Figures
+from bench.serving.beside import Beside
 from bench.serving.open_loop import Shots, constant, poisson, shoot
 from bench.serving.processes import MemoryWatch
 
@@ -106,30 +105,17 @@ def _idle_median(address: str, photos: Sequence[bytes]) -> float:
     return float(np.median(seconds))
 
 
-class ReadyProbe:
+class ReadyProbe(Beside):
     """Asks `/readyz` every half second on a new connection while a block runs, as probes do."""
 
     def __init__(self, address: str) -> None:
+        super().__init__(_READY_EVERY_S)
         self.asked = self.not_200 = 0
-        self.slowest_s = 0.0
         self._where = urlsplit(address).netloc
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._ask, daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _ask(self) -> None:
-        while not self._stop.wait(_READY_EVERY_S):
-            started = time.perf_counter()
-            self.asked += 1
-            self.not_200 += self._status() != 200
-            self.slowest_s = max(self.slowest_s, time.perf_counter() - started)
+    def _look(self) -> None:
+        self.asked += 1
+        self.not_200 += self._status() != 200
 
     def _status(self) -> int:
         connection = http.client.HTTPConnection(self._where, timeout=5)

@@ -1,16 +1,15 @@
 """CPU and memory of a server's processes: `catalens serve`, Ray's, HAProxy, the replicas."""
 
-import threading
 import time
 from contextlib import suppress
 from itertools import pairwise
-from typing import Self
 from urllib.parse import urlsplit
 
 import numpy as np
 import psutil
 from numpy.typing import NDArray
 
+from bench.serving.beside import Beside
 from catalog.errors import InvalidRequest
 
 REPLICA = "ray::ServeReplica"
@@ -66,7 +65,7 @@ def cpu_seconds(processes: list[psutil.Process]) -> float:
     return total
 
 
-class MemoryWatch:
+class MemoryWatch(Beside):
     """Takes the memory of a server's tree again and again while a block runs.
 
     Args:
@@ -75,32 +74,19 @@ class MemoryWatch:
     """
 
     def __init__(self, address: str, every_s: float = 1.0) -> None:
+        super().__init__(every_s)
         self._server = server_process(address)
-        self._every_s = every_s
         self._samples: list[tuple[float, int, int]] = []
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
+        self._started = time.monotonic()
 
     @property
     def samples(self) -> NDArray[np.float64]:
         """Seconds since the start, bytes of the tree, bytes of its replicas: float64 [N, 3]."""
         return np.array(self._samples, dtype=np.float64).reshape(-1, 3)
 
-    def _watch(self) -> None:
-        started = time.monotonic()
-        while True:
-            with suppress(psutil.NoSuchProcess):
-                now = time.monotonic() - started
-                processes = tree(self._server)
-                models = [one for one in processes if title(one).startswith(REPLICA)]
-                self._samples.append((now, resident(processes), resident(models)))
-            if self._stop.wait(self._every_s):
-                return
+    def _look(self) -> None:
+        with suppress(psutil.NoSuchProcess):
+            now = time.monotonic() - self._started
+            processes = tree(self._server)
+            models = [one for one in processes if title(one).startswith(REPLICA)]
+            self._samples.append((now, resident(processes), resident(models)))

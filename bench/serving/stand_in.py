@@ -11,7 +11,6 @@ replica's process:
 
 import io
 import os
-import subprocess
 import sys
 import tempfile
 import threading
@@ -21,15 +20,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from catalens.background import started
 from inference.session import Prediction, Session
 
 _LATENCY, _COUNTED = "BENCH_STAND_IN_LATENCY_S", "BENCH_STAND_IN_COUNTED"
-_READY_SECONDS, _STOP_SECONDS = 180.0, 60.0
 _MARK = (255, 0, 255)
 _MARK_TOLERANCE = 40
 
@@ -104,26 +102,8 @@ def _served(bundle: Path, port: int, replicas: int, settings: dict[str, str]) ->
     # By its file: the package around it would load torch into the server's process.
     command = [sys.executable, "-P", __file__, str(bundle)]
     command += ["--port", str(port), "--replicas", str(replicas)]
-    server = subprocess.Popen(command, env=os.environ | settings)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        _wait_until_ready(address, server)
+    with started(command, port, os.environ | settings) as address:
         yield address
-    finally:
-        server.terminate()
-        server.wait(timeout=_STOP_SECONDS)
-
-
-def _wait_until_ready(address: str, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _READY_SECONDS
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            if httpx.get(f"{address}/readyz", timeout=5, trust_env=False).is_success:
-                return
-        except httpx.TransportError:
-            pass  # not listening yet
-        time.sleep(0.3)
-    raise RuntimeError(f"the stand-in did not become ready at {address}")
 
 
 def main(bundle: str, *, port: int, replicas: int = 1) -> None:
