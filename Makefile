@@ -30,8 +30,8 @@ lint: setup
 serve: setup  ## BUNDLE=path [ARGS="--catalog path"]; the demo's own when none is named
 	$(BIN)/catalens serve $(or $(BUNDLE),demo/bundle --catalog demo/catalog) $(ARGS)
 
-bench: setup  ## BENCH=first [ARGS="--json OUT"]
-	$(BIN)/python -m bench $(or $(BENCH),first) $(ARGS)
+bench: setup  ## BENCH=serving [ARGS="--json OUT"]
+	$(BIN)/python -m bench $(or $(BENCH),serving) $(ARGS)
 
 lock: setup  ## after a change of dependencies in pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header \

@@ -30,24 +30,28 @@ _PHOTOS = 200
 def main(json_file: Path | None, work: Path | None) -> None:
     """Measure, print, write."""
     figures = Figures()
-    shops = [require(FASHION), require(GROCERY)]
     holder = nullcontext(str(work)) if work else tempfile.TemporaryDirectory()
     with holder as folder:
-        pairs = []
-        for shop in shops:
-            bundle, minutes = learn(shop, Path(folder), f"probe_{shop.name}", "--recipe", "probe")
-            if "export" in minutes:
-                figures.add(f"probe_{shop.name}_export_minutes", minutes["export"])
-            pairs.append(_compare(figures, f"probe_{shop.name}", bundle, shop))
-        fp32, int8 = (np.concatenate(one) for one in zip(*pairs, strict=True))
-        figures.add("int8_top1_loss", fp32.mean() - int8.mean(), gain_interval(fp32, int8))
-        _speed(figures, bundle)
+        measure_variants(figures, Path(folder))
         if (Path(folder) / "finetune_grocery-run" / "run.json").exists():
             tuned, _ = learn(GROCERY, Path(folder), "finetune_grocery")
             _compare(figures, "finetune_grocery", tuned, GROCERY)
     figures.show("int8 against fp32 (val)")
     if json_file:
         figures.write(json_file)
+
+
+def measure_variants(figures: Figures, work: Path) -> None:
+    """Add the figures of both probes, learnt in ``work`` unless they are there."""
+    pairs = []
+    for shop in (require(FASHION), require(GROCERY)):
+        bundle, minutes = learn(shop, work, f"probe_{shop.name}", "--recipe", "probe")
+        if "export" in minutes:
+            figures.add(f"probe_{shop.name}_export_minutes", minutes["export"])
+        pairs.append(_compare(figures, f"probe_{shop.name}", bundle, shop))
+    fp32, int8 = (np.concatenate(one) for one in zip(*pairs, strict=True))
+    figures.add("int8_top1_loss", fp32.mean() - int8.mean(), gain_interval(fp32, int8))
+    _speed(figures, bundle)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from cykooz_resizer import CropBox, FilterType, ResizeAlg, ResizeOptions, Resizer
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
@@ -31,13 +32,16 @@ PHOTO_SUFFIXES = frozenset(
 )  # fmt: skip
 
 # Raised whenever the same photo would decode to other pixels: embeddings depend on it.
-DECODE_REVISION = 1
+DECODE_REVISION = 2
 
 # Longest side of the copies that a catalog keeps, px.
 COPY_SIDE = 320
 
 # A JPEG is decoded at no less than this multiple of the target before it is resized.
 _DRAFT_GAP = 1.5
+
+# Pillow's BICUBIC by its other name: both have a = -0.5.
+_BICUBIC = ResizeAlg.convolution(FilterType.catmull_rom)
 
 
 @dataclass(frozen=True)
@@ -221,9 +225,10 @@ def _grey_from_wide(photo: Image.Image) -> Image.Image:
 def _pixels(photo: Image.Image, view: ImageSpec, turn: Image.Transpose | None) -> NDArray[np.uint8]:
     side = min(photo.size) * view.crop
     left, top = (photo.width - side) / 2, (photo.height - side) / 2
-    box = (left, top, left + side, top + side)
-    size = (view.size, view.size)
-    small = photo.resize(size, Image.Resampling.BICUBIC, box=box, reducing_gap=2.0)
+    options = ResizeOptions(resize_alg=_BICUBIC, crop_box=CropBox(left, top, side, side))
+    small = Image.new(photo.mode, (view.size, view.size))
+    # One resizer each: it keeps buffers, and threads decode at the same time.
+    Resizer().resize_pil(photo, small, options)
     return np.asarray(_upright(_on_white(small), turn))
 
 

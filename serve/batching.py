@@ -76,23 +76,28 @@ class Waiting(NamedTuple):
 class PhotoQueue:
     """Photos in order of arrival, for the inference threads.
 
+    Each thread takes its share among those that wait for photos: one that is free alone takes as
+    many as a run may have, and none is left idle beside a full one.
+
     Args:
         batch_sizes: numbers of photos that `take` hands out, ascending.
-        runs: threads that take; each gets its share, so that none is idle beside a full one.
+
+    Attributes:
+        free: threads that wait for photos.
     """
 
-    def __init__(self, batch_sizes: Sequence[int], runs: int) -> None:
+    def __init__(self, batch_sizes: Sequence[int]) -> None:
+        self.free = 0
         self._sizes = tuple(batch_sizes)
-        self._runs = runs
         self._photos: deque[Waiting] = deque()
         self._changed = threading.Condition()
         self._closed = False
 
-    def put(self, photo: Waiting) -> None:
-        """Add one photo, from any thread."""
+    def put(self, photos: Sequence[Waiting]) -> None:
+        """Add photos, from any thread."""
         with self._changed:
-            self._photos.append(photo)
-            self._changed.notify()
+            self._photos.extend(photos)
+            self._changed.notify(len(photos))
 
     def take(self) -> tuple[list[Waiting], list[Waiting], list[Waiting]] | None:
         """Wait for photos; those to compute, those that are late, and those of ended tickets.
@@ -100,15 +105,17 @@ class PhotoQueue:
         None once the queue is closed and empty.
         """
         with self._changed:
-            while not self._photos:
-                if self._closed:
-                    return None
+            self.free += 1
+            while not self._photos and not self._closed:
                 self._changed.wait()
+            free, self.free = self.free, self.free - 1
+            if not self._photos:
+                return None
             now = time.monotonic()
             batch: list[Waiting] = []
             late: list[Waiting] = []
             ended: list[Waiting] = []
-            share = min(-(-len(self._photos) // self._runs), self._sizes[-1])
+            share = min(-(-len(self._photos) // free), self._sizes[-1])
             while self._photos and len(batch) < share:
                 photo = self._photos.popleft()
                 if photo.ticket.ended:
@@ -161,7 +168,7 @@ class Batcher:
         self._max_queue = max_queue
         self._deadline_s = deadline_s
         self._watch = watch
-        self._queue = PhotoQueue(batch_sizes, runs)
+        self._queue = PhotoQueue(batch_sizes)
         self._loop = asyncio.get_running_loop()
         self._workers = [
             threading.Thread(target=self._work, name=f"inference-{number}", daemon=True)
@@ -193,11 +200,16 @@ class Batcher:
         self.waiting += photos
         self._watch.queue(self.waiting)
         try:
-            for place in range(photos):
-                if self._decoders is None:
-                    pixels = partial(self._pixels, decode, place)
-                    self._queue.put(Waiting(ticket, place, pixels, time.monotonic()))
-                else:
+            if self._decoders is None:
+                now = time.monotonic()
+                self._queue.put(
+                    [
+                        Waiting(ticket, place, partial(self._pixels, decode, place), now)
+                        for place in range(photos)
+                    ]
+                )
+            else:
+                for place in range(photos):
                     self._decoders.submit(self._decode_ahead, ticket, place, decode)
             return await answer
         finally:  # also when the caller went away
@@ -225,7 +237,7 @@ class Batcher:
         except Exception as error:  # noqa: BLE001 - handed to the request it belongs to
             self._loop.call_soon_threadsafe(self._fail, [ticket], error)
         else:
-            self._queue.put(Waiting(ticket, place, lambda: image, time.monotonic()))
+            self._queue.put([Waiting(ticket, place, lambda: image, time.monotonic())])
 
     def _pixels(self, decode: Decode, place: int) -> NDArray[np.uint8]:
         started = time.monotonic()

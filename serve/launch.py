@@ -103,8 +103,11 @@ def environment(config: ServeConfig, scratch: Path) -> dict[str, str]:
         # Ray's workers are nice (15) by default; a server must not lose to a batch job.
         "RAY_worker_niceness": "0",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
-        # Ten times a second by default, for 1.5% of two cores; a new replica waits for it twice.
-        "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.25",
+        # Ray's own bookkeeping, 4% of two cores by default: ten times a second, for which a new
+        # replica waits twice, ten times a second, and every 5 s.
+        "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
+        "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "2000",
+        "REPORTER_UPDATE_INTERVAL_MS": "15000",
     }
     if "CATALENS_CORES" not in os.environ:
         common["CATALENS_CORES"] = str(max(1, cores() // config.replicas))
@@ -116,7 +119,8 @@ def environment(config: ServeConfig, scratch: Path) -> dict[str, str]:
         # It would tell Ray's proxy of every request by a datagram; the replicas count them too.
         "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
         "RAY_SERVE_HAPROXY_NBTHREAD": str(max(1, cores() // 4)),
-        "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": "524288",
+        # A request that fits is tried again elsewhere when its replica dies; larger buffers cost more.
+        "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": "131072",
         "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0",
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(_stand_in(config, scratch)),

@@ -46,11 +46,8 @@ class Settings(BaseSettings):
 
     @property
     def runs(self) -> int:
-        """Runs of the graph on the CPU at a time: one more than fit the cores.
-
-        So none of these is idle while a run waits for Python's lock (2% more photos per second).
-        """
-        return max(1, self.cores // self.threads) + 1
+        """Runs of the graph on the CPU at a time."""
+        return max(1, self.cores // self.threads)
 
     @model_validator(mode="after")
     def _agree(self) -> "Settings":

@@ -10,7 +10,15 @@ import numpy as np
 from bench.peers.launch import CACHE, HERE, PeerUnavailable, prepare, running
 from bench.peers.peer import Categories, Peer
 
-__all__ = ["PEERS", "UVICORN_WHOLE_PHOTO", "Peer", "PeerUnavailable", "prepare", "running"]
+__all__ = [
+    "PEERS",
+    "UVICORN_OUR_DECODE",
+    "UVICORN_WHOLE_PHOTO",
+    "Peer",
+    "PeerUnavailable",
+    "prepare",
+    "running",
+]
 
 _BEST = 5
 _BOUNDARY = "photo-boundary"
@@ -70,12 +78,8 @@ def _nothing(bundle: Path, port: int) -> dict[str, str]:
     return {}
 
 
-def _bundle(bundle: Path, port: int) -> dict[str, str]:
-    return {"BUNDLE": str(bundle)}
-
-
-def _bundle_whole(bundle: Path, port: int) -> dict[str, str]:
-    return {"BUNDLE": str(bundle), "WHOLE_PHOTO": "1"}
+def _decoding(how: str) -> Callable[[Path, int], dict[str, str]]:
+    return lambda bundle, port: {"BUNDLE": str(bundle), "DECODE": how}
 
 
 def _offline(bundle: Path, port: int) -> dict[str, str]:
@@ -90,7 +94,7 @@ def _libpython(bundle: Path, port: int) -> dict[str, str]:
 _JPEG = {"Content-Type": "image/jpeg"}
 
 PEERS = (
-    Peer("uvicorn", "uvicorn", _uvicorn, _bundle, "/classify", _JPEG, _listed),
+    Peer("uvicorn", "uvicorn", _uvicorn, _decoding("pillow"), "/classify", _JPEG, _listed),
     Peer("litserve", "litserve", _script("litserve"), _nothing, "/classify", _JPEG, _listed),
     Peer(
         *("bentoml", "bentoml", _bentoml, _offline, "/classify"),
@@ -113,7 +117,8 @@ PEERS = (
     ),
 )
 
-# uvicorn again, but decoding every photo at its full size before it is scaled.
-UVICORN_WHOLE_PHOTO = Peer(
-    "uvicorn_whole_photo", "uvicorn", _uvicorn, _bundle_whole, "/classify", _JPEG, _listed
+# uvicorn again: decoding every photo at its full size before it is scaled, and with our decode.
+UVICORN_WHOLE_PHOTO, UVICORN_OUR_DECODE = (
+    Peer(name, "uvicorn", _uvicorn, _decoding(how), "/classify", _JPEG, _listed)
+    for name, how in (("uvicorn_whole_photo", "whole"), ("uvicorn_our_decode", "ours"))
 )

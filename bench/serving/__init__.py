@@ -3,7 +3,8 @@
 Grocery's probe bundle, fp32 and int8, on this machine's cores. Rounds are interleaved: in each
 every contestant is started afresh, warmed up and loaded by wrk. Ratios are within a round; the
 intervals are the lowest and the highest of the rounds. Then one server is driven below and above
-its capacity, uploads are aborted, replicas are multiplied, killed, and one is loaded for minutes.
+its capacity, uploads are aborted, replicas are multiplied, killed, and one is loaded for minutes;
+last, int8 is compared with fp32 in process, photo by photo.
 """
 
 import tempfile
@@ -14,7 +15,14 @@ from pathlib import Path
 from rich.console import Console
 
 from bench.figures import Figures
-from bench.peers.registry import PEERS, UVICORN_WHOLE_PHOTO, PeerUnavailable, prepare
+from bench.peers.graph import decode_with_pillow
+from bench.peers.registry import (
+    PEERS,
+    UVICORN_OUR_DECODE,
+    UVICORN_WHOLE_PHOTO,
+    PeerUnavailable,
+    prepare,
+)
 from bench.serving.aborts import measure_aborts
 from bench.serving.closed_loop import load, require_wrk
 from bench.serving.cold_start import measure_cold_start
@@ -35,6 +43,7 @@ from bench.serving.soak import measure_soak
 from bench.serving.throughput import SECONDS, WARM_UP_S, Rates, Work, draw, measure
 from bench.shops import GROCERY, require
 from bench.steps import learn
+from bench.variants import measure_variants
 from catalens.background import served
 from catalog.images import decode
 from inference.bundle import Bundle
@@ -61,6 +70,8 @@ def main(json_file: Path | None, work: Path | None) -> None:
         _ratios(figures, rates)
         draw(rates, RESULTS / "serving.png")
         _behaviour(figures, bundle, photos, files)
+        _console.print("int8 against fp32")
+        measure_variants(figures, Path(folder))
     figures.show("Serving")
     if json_file:
         figures.write(json_file)
@@ -73,14 +84,16 @@ def _rounds(
     ours = [ourselves(bundle.directory, variant, _PORT) for variant in variants]
     peers = _those_that_run(bundle, photos[0])
     large = large_photos()
-    whole = peer(UVICORN_WHOLE_PHOTO, *_place(bundle), photos[0])
+    whole, same = (
+        peer(one, *_place(bundle), photos[0]) for one in (UVICORN_WHOLE_PHOTO, UVICORN_OUR_DECODE)
+    )
     jobs: list[tuple[Contestant, list[Work]]] = []
     for one in ours:
         works = [_work("single", one, photos, folder), _work("large", one, large, folder)]
         batch = write_bodies(folder / "batch32", [json_batch(photos), json_batch(photos[BATCH:])])
         works.insert(1, Work("batch32", batch, BATCH, "application/json", one.path))
         jobs.append((one, works))
-    jobs += [(one, [_work("single", one, photos, folder)]) for one in peers]
+    jobs += [(one, [_work("single", one, photos, folder)]) for one in (*peers, same)]
     jobs.append((whole, [_work("large", whole, large, folder)]))
     rates = Rates()
     for number in range(_ROUNDS):
@@ -95,7 +108,9 @@ def _rounds(
             _console.print(f"round {number + 1} of {_ROUNDS}: {one.name}")
             with one.serving() as address:
                 if number == 0 and one is not whole:
-                    expected = _expected(bundle, one, photos[:_CHECKED])
+                    variant = "int8" if one.name.endswith("int8") else "fp32"
+                    pillow = one in peers
+                    expected = _expected(bundle, variant, photos[:_CHECKED], pillow=pillow)
                     check_answers(one, address, photos[:_CHECKED], expected)
                 measure(one, address, works, rates)
     for name, work in rates.rounds:
@@ -112,6 +127,10 @@ def _ratios(figures: Figures, rates: Rates) -> None:
     figures.add("single_int8_of_best_peer", *rates.ratio("catalens_int8", best, "single"))
     figures.add("single_int8_of_ceiling", *rates.ratio("catalens_int8", "ceiling_int8", "single"))
     figures.add("batch32_fp32_of_ceiling", *rates.ratio("catalens_fp32", "ceiling_fp32", "batch32"))
+    same = UVICORN_OUR_DECODE.name
+    figures.add(
+        "single_fp32_of_peer_with_our_decode", *rates.ratio("catalens_fp32", same, "single")
+    )
     whole = UVICORN_WHOLE_PHOTO.name
     figures.add("large_photo_of_whole_decode", *rates.ratio("catalens_fp32", whole, "large"))
     figures.add("int8_of_fp32_with_decode", *rates.ratio("ceiling_int8", "ceiling_fp32", "single"))
@@ -161,13 +180,21 @@ def _work(name: str, one: Contestant, photos: Sequence[bytes], folder: Path) -> 
     return Work(name, bodies, 1, one.content_type, one.path, one.headers)
 
 
-def _expected(bundle: Bundle, one: Contestant, photos: Sequence[bytes]) -> list[Ranked]:
-    """The five best of the graph in process."""
-    variant = "int8" if one.name.endswith("int8") else "fp32"
+def _expected(
+    bundle: Bundle, variant: str, photos: Sequence[bytes], *, pillow: bool
+) -> list[Ranked]:
+    """The five best of the graph in process.
+
+    Peers decode with ``pillow``, which rounds every sixth pixel value to the one beside ours.
+    """
     session = Session(bundle, variant=variant, device="cpu")
+    image = bundle.document.image
     ranked = []
     for photo in photos:
-        shares = session.run(decode(photo, bundle.document.image)[None]).probabilities[0]
+        pixels = (
+            decode_with_pillow(photo, image.size, image.crop) if pillow else decode(photo, image)
+        )
+        shares = session.run(pixels[None]).probabilities[0]
         best = (-shares).argsort()[:5]
         ranked.append([(bundle.document.classes[place], float(shares[place])) for place in best])
     return ranked

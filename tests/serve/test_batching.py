@@ -239,9 +239,8 @@ def test_closing_answers_what_was_admitted_first() -> None:
 
 def queued(queue: PhotoQueue, photos: int) -> None:
     loop = asyncio.new_event_loop()
-    for _ in range(photos):
-        ticket = Ticket(1, time.monotonic() + 10, loop.create_future())
-        queue.put(Waiting(ticket, 0, lambda: BLANK, time.monotonic()))
+    tickets = [Ticket(1, time.monotonic() + 10, loop.create_future()) for _ in range(photos)]
+    queue.put([Waiting(ticket, 0, lambda: BLANK, time.monotonic()) for ticket in tickets])
     loop.close()
 
 
@@ -251,26 +250,29 @@ def taken(queue: PhotoQueue) -> int:
     return len(found[0])
 
 
-@given(photos=st.integers(1, 70), runs=st.integers(1, 4))
-def test_batches_keep_to_the_sizes_given_and_leave_others_their_share(
-    photos: int, runs: int
-) -> None:
-    queue = PhotoQueue((1, 2, 4, 8, 16), runs)
+@given(photos=st.integers(1, 70))
+def test_a_thread_that_is_free_alone_takes_the_largest_size_that_is_filled(photos: int) -> None:
+    sizes = (1, 2, 4, 8, 16)
+    queue = PhotoQueue(sizes)
     queued(queue, photos)
     left = photos
     while left:
         found = taken(queue)
-        assert found in (1, 2, 4, 8, 16)
-        assert found <= -(-left // runs)
+        assert found == max(size for size in sizes if size <= left)
         left -= found
     queue.close()
     assert queue.take() is None
 
 
-def test_photos_that_do_not_fill_a_size_stay_first_in_the_queue() -> None:
-    queue = PhotoQueue((1, 2, 4), runs=1)
-    queued(queue, 3)
-    assert [taken(queue), taken(queue)] == [2, 1]
+@pytest.mark.parametrize(("photos", "shares"), [(16, [8, 8]), (3, [1, 2]), (2, [1, 1])])
+def test_threads_that_are_free_share_what_arrives(photos: int, shares: list[int]) -> None:
+    queue = PhotoQueue((1, 2, 4, 8, 16))
+    with ThreadPoolExecutor(2) as pool:
+        takers = [pool.submit(taken, queue) for _ in range(2)]
+        while queue.free < 2:
+            time.sleep(0.001)
+        queued(queue, photos)
+        assert sorted(taker.result(10) for taker in takers) == shares
 
 
 class Recorder(Watch):

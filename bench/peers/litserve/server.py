@@ -13,9 +13,9 @@ from bench.peers.graph import Graph
 
 WORKERS = 2
 THREADS = 1
-BATCH = 8
-BATCH_SECONDS = 0.01
-API_SERVERS = 1
+BATCH = 4
+BATCH_SECONDS = 0.002
+API_SERVERS = 2
 FAST_QUEUE = True
 
 
