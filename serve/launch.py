@@ -119,7 +119,7 @@ def environment(config: ServeConfig, scratch: Path) -> dict[str, str]:
         # It would tell Ray's proxy of every request by a datagram; the replicas count them too.
         "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
         "RAY_SERVE_HAPROXY_NBTHREAD": str(max(1, cores() // 4)),
-        # A request that fits is tried again elsewhere when its replica dies; larger buffers cost more.
+        # A request that fits is tried again when its replica dies; larger buffers cost more CPU.
         "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": "131072",
         "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0",
