@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-Name = Literal["first", "over_http", "picture", "serving", "variants", "workers"]
+Name = Literal["first", "gpu", "over_http", "picture", "serving", "variants", "workers"]
 
 app = App(name="python -m bench", help=__doc__)
 

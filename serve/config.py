@@ -16,6 +16,8 @@ class ServeConfig:
         device: cpu, cuda or tensorrt; auto takes a GPU where one works.
         variant: fp32, fp16 or int8; auto takes the bundle's fastest on the device.
         replicas: server processes, each with its own copy of the model.
+        gpus: GPUs that each replica takes; a share below 1 is the share of the memory it may use.
+            One on cuda and tensorrt if not given.
     """
 
     catalog: str | None = None
@@ -25,3 +27,4 @@ class ServeConfig:
     device: Literal["auto", "cpu", "cuda", "tensorrt"] = "auto"
     variant: Literal["auto", "fp32", "fp16", "int8"] = "auto"
     replicas: int = 1
+    gpus: float | None = None

@@ -79,6 +79,8 @@ def check(bundle: str, config: ServeConfig) -> None:
         raise InvalidRequest(
             f"{config.replicas} replicas.", where="--replicas", fix="Give 1 or more."
         )
+    if config.gpus is not None and config.gpus < 0:
+        raise InvalidRequest(f"{config.gpus} GPUs.", where="--gpus", fix="Give 0 or more.")
     _check_port(config.host, config.port, "--port")
     if config.metrics_port is not None:
         _check_port("127.0.0.1", config.metrics_port, "--metrics-port")
@@ -206,6 +208,7 @@ def _run(bundle: str, config: ServeConfig) -> None:
         device=config.device,
         variant=config.variant,
         replicas=config.replicas,
+        gpus=config.gpus,
     )
     try:
         serve.run(app(arguments), name=_NAME, route_prefix="/")

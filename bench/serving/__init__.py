@@ -91,7 +91,8 @@ def _rounds(
     for one in ours:
         works = [_work("single", one, photos, folder), _work("large", one, large, folder)]
         batch = write_bodies(folder / "batch32", [json_batch(photos), json_batch(photos[BATCH:])])
-        works.insert(1, Work("batch32", batch, BATCH, "application/json", one.path))
+        # As many photos in flight as the queue admits by far.
+        works.insert(1, Work("batch32", batch, BATCH, "application/json", one.path, concurrency=4))
         jobs.append((one, works))
     jobs += [(one, [_work("single", one, photos, folder)]) for one in (*peers, same)]
     jobs.append((whole, [_work("large", whole, large, folder)]))
@@ -99,7 +100,7 @@ def _rounds(
     for number in range(_ROUNDS):
         for variant in variants:
             _console.print(f"round {number + 1} of {_ROUNDS}: ceiling {variant}")
-            found = measured_ceiling(bundle.directory, variant, _CEILING_SECONDS, files)
+            found = measured_ceiling(bundle.directory, variant, "cpu", _CEILING_SECONDS, files)
             rates.add(f"ceiling_{variant}", "single", max(found.values()))
             rates.add(f"ceiling_{variant}", "batch32", max(found.values()))
             for layout, rate in found.items():
@@ -144,8 +145,9 @@ def _behaviour(
         _console.print("below and above capacity")
         url = f"{address}/v1/classify"
         load(url, files, JPEG, seconds=WARM_UP_S)
-        peak = load(url, files, JPEG, seconds=SECONDS).rate
-        measure_overload(figures, address, photos, peak)
+        measure_overload(
+            figures, address, photos, lambda: load(url, files, JPEG, seconds=SECONDS).rate
+        )
         _console.print("cold starts")
         measure_cold_start(figures, address, photos[0])
     _console.print("aborted uploads")

@@ -1,10 +1,11 @@
 """The ceiling: photos per second of the same graph and decode in one process, without HTTP.
 
-Run as a process of its own, `python -m bench.serving.ceiling BUNDLE VARIANT SECONDS PHOTO...`;
-prints one line of JSON. Several layouts are tried and the fastest is the ceiling, so that it is not
-low by a poor choice: decode threads before one run at a time on all cores; decode threads before
-as many runs at a time as there are cores, each on one; and one thread per core that decodes a
-batch and runs it; small batches, which stay in the cache, and larger ones.
+Run as a process of its own, `python -m bench.serving.ceiling BUNDLE VARIANT DEVICE SECONDS
+PHOTO...`; prints one line of JSON. Several layouts are tried and the fastest is the ceiling, so
+that it is not low by a poor choice. On a CPU: decode threads before one run at a time on all cores;
+decode threads before as many runs at a time as there are cores, each on one; and one thread per
+core that decodes a batch and runs it; small batches, which stay in the cache, and larger ones. On a
+GPU: a decode thread per core before one run at a time, of larger and larger batches.
 """
 
 import json
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from catalog.images import ImageSpec, decode
 from inference.bundle import read_bundle
+from inference.devices import Device, usable
 from inference.session import Session
 
 _WARM_UP_SECONDS = 1.0
@@ -45,8 +47,10 @@ class Layout:
     batch: int
 
 
-def layouts(cores: int) -> tuple[Layout, ...]:
+def layouts(cores: int, device: Device) -> tuple[Layout, ...]:
     """The ones that are tried."""
+    if device != "cpu":
+        return tuple(Layout(1, 1, cores, batch) for batch in (16, 32, 64, 128))
     return (
         Layout(1, cores, cores, 16),
         Layout(cores, 1, cores, 16),
@@ -124,12 +128,16 @@ class Pipeline:
 
 def main(arguments: list[str]) -> None:
     """Measure every layout and write the rates as JSON."""
-    bundle, variant, seconds, *files = arguments
+    bundle, variant, device, seconds, *files = arguments
     photos = [Path(file).read_bytes() for file in files]
     rates = {}
-    for layout in layouts(len(os.sched_getaffinity(0))):
+    for layout in layouts(len(os.sched_getaffinity(0)), usable(device)):
         session = Session(
-            read_bundle(bundle), variant=variant, device="cpu", threads=layout.threads
+            read_bundle(bundle),
+            variant=variant,
+            device=device,
+            threads=layout.threads,
+            max_batch=layout.batch,
         )
         name = (
             f"{layout.decoders} decode, {layout.runs} x {layout.threads} run, batch {layout.batch}"

@@ -14,6 +14,7 @@ from bench.peers.registry import Peer, running
 from bench.serving import ceiling
 from catalens.background import served
 from catalog.errors import CatalensError
+from inference.devices import Device
 
 _TOLERANCE = 1e-3
 JPEG = "image/jpeg"
@@ -116,10 +117,10 @@ def check_answers(
 
 
 def measured_ceiling(
-    bundle: Path, variant: str, seconds: float, photos: Sequence[Path]
+    bundle: Path, variant: str, device: Device, seconds: float, photos: Sequence[Path]
 ) -> dict[str, float]:
     """Photos per second in process, by layout of the threads; in a process of its own."""
-    command = [sys.executable, "-m", ceiling.__name__, str(bundle), variant, str(seconds)]
+    command = [sys.executable, "-m", ceiling.__name__, str(bundle), variant, device, str(seconds)]
     run = subprocess.run([*command, *map(str, photos)], check=True, capture_output=True, text=True)
     rates: dict[str, float] = json.loads(run.stdout)
     return rates

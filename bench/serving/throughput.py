@@ -30,6 +30,7 @@ class Work:
         content_type: of the body.
         path: where it is posted.
         headers: more than the content type.
+        concurrency: requests in flight.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Work:
     content_type: str
     path: str
     headers: Mapping[str, str] = field(default_factory=dict)
+    concurrency: int = 16
 
 
 @dataclass
@@ -72,8 +74,8 @@ def measure(contestant: Contestant, address: str, works: Sequence[Work], rates: 
     for work in works:
         url = address + work.path
         request = work.bodies, work.content_type, work.headers
-        load(url, *request, seconds=WARM_UP_S)
-        found = load(url, *request, seconds=SECONDS)
+        load(url, *request, seconds=WARM_UP_S, concurrency=work.concurrency)
+        found = load(url, *request, seconds=SECONDS, concurrency=work.concurrency)
         if found.not_200 or found.broken:
             _logger.warning(
                 "%s, %s: %d not 200, %d broken",

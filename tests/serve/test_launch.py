@@ -70,6 +70,11 @@ def test_a_gpu_that_is_not_there_is_refused_with_the_missing_library(
         check(str(tiny_bundle), ServeConfig(port=port, device=device))  # type: ignore[arg-type]
 
 
+def test_fewer_gpus_than_none_are_refused(tiny_bundle: Path, port: int) -> None:
+    with pytest.raises(InvalidRequest, match="--gpus"):
+        check(str(tiny_bundle), ServeConfig(port=port, gpus=-1))
+
+
 def test_settings_that_contradict_each_other_are_refused(
     tiny_bundle: Path, port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
