@@ -64,9 +64,14 @@ class Network(nn.Module):
         pooled: Tensor = self.backbone((images.float() - self.mean) / self.std)
         return pooled
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits; ``images`` uint8 or float32 [N, 3, S, S] on 0..255 -> float32 [N, classes]."""
-        logits: Tensor = self.head(self.features(images))
+    def forward(self, images: Tensor, *, bfloat16: bool = False) -> Tensor:
+        """Logits; ``images`` uint8 or float32 [N, 3, S, S] on 0..255 -> float32 [N, classes].
+
+        ``bfloat16`` is for the backbone alone: logits need finer steps.
+        """
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=bfloat16):
+            features = self.features(images)
+        logits: Tensor = self.head(features.float())
         return logits
 
 
