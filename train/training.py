@@ -28,13 +28,13 @@ from train.report import write_report
 from train.run import (
     BAD_ROWS,
     DOCUMENT,
+    HeldOut,
     Run,
     RunDocument,
     read_predictions,
     read_run,
     write_document,
 )
-from train.split import hold_out
 from train.worker import PREPARED, PROGRESS, RESULT
 
 # On two CPU cores a photo costs this many seconds per epoch of fine-tuning; with fewer than
@@ -154,19 +154,18 @@ def _document(
         metrics=classification_report(CategoryTree(classes), probabilities, held_out.truth),
         seconds={step: round(value, 1) for step, value in seconds.items()},
         versions={name: importlib.metadata.version(name) for name in _VERSIONED},
-        notes=(*manifest.notes, *_notes(photos, plan.config)),
+        notes=(*manifest.notes, *_notes(photos, plan, held_out)),
         restarts=tuple(result["restarts"]),
     )
 
 
-def _notes(photos: Photos, config: TrainConfig) -> list[str]:
+def _notes(photos: Photos, plan: Plan, held_out: HeldOut) -> list[str]:
     counts = Counter(row.category or "" for row in photos.rows)
     single = sorted(category for category, count in counts.items() if count == 1)
     notes = []
     if single:
         notes.append(f"{len(single)} categories have a single photo: {', '.join(single[:20])}")
-    labels = [row.category or "" for row in photos.rows], [row.id for row in photos.rows]
-    if config.recipe == "finetune" and not hold_out(*labels, config.held_out, config.seed).any():
+    if plan.config.recipe == "finetune" and len(held_out.images) == len(photos.rows):
         notes.append("too few products to set any aside: figures are on the training photos")
     return notes
 

@@ -19,6 +19,7 @@ from train.distributed import Ranks
 from train.embedding import embedding_width, fit_embedding
 from train.features import compute_features, shared_features
 from train.finetune import FineTuning, Learning, Task, predict
+from train.near_duplicates import group_photos
 from train.network import Network, new_network, save_network
 from train.photos import Photos, open_photos
 from train.probe import DECAYS, Head, fit_path
@@ -102,7 +103,7 @@ class _Worker:
     def probe(self) -> None:
         """Out-of-fold predictions choose the penalty; then one head on everything."""
         config = self.job.config
-        folds = assign_folds(*self._labels(), config.folds, config.seed)
+        folds = assign_folds(*self._groups(), config.folds, config.seed)
         used = min(config.folds, int(folds.max()) + 1)
         everything = np.arange(len(folds))
         logits = torch.zeros(len(DECAYS), len(folds), len(self.job.classes))
@@ -126,10 +127,10 @@ class _Worker:
         on augmented photos leave the backbone's features whole.
         """
         config = self.job.config
-        aside = hold_out(*self._labels(), config.held_out, config.seed)
+        aside = hold_out(*self._groups(), config.held_out, config.seed)
         train = np.flatnonzero(~aside)
         if not aside.any():
-            aside = ~aside  # too few products to spare one; the driver has noted it
+            aside = ~aside  # too few to spare one; the driver notes it
         task = Task(
             self.photos, self.targets, train, np.flatnonzero(aside), self._class_weights(train)
         )
@@ -152,9 +153,12 @@ class _Worker:
         fit_embedding(self.network, compute_features(self.network, self.photos.plain, self.device))
         self._finish(task.held_out, logits, learning.records, restarts)
 
-    def _labels(self) -> tuple[list[str], list[str]]:
+    def _groups(self) -> tuple[list[str], list[int]]:
+        """Category and group of each photo."""
         rows = self.photos.rows
-        return [row.category or "" for row in rows], [row.id for row in rows]
+        categories = [row.category or "" for row in rows]
+        groups = group_photos(self.features.numpy(), categories, [row.id for row in rows])
+        return categories, groups.tolist()
 
     def _class_weights(self, rows: NDArray[np.int64]) -> Tensor:
         """Frequency to the power of -balance, mean 1 over the photos."""
