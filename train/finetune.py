@@ -32,6 +32,7 @@ from train.config import TrainConfig
 from train.distributed import Ranks
 from train.features import compute_features
 from train.folding import fold_normalisation
+from train.machine import has_bfloat16
 from train.network import Network
 from train.photos import Photos
 from train.progress import Step
@@ -246,7 +247,7 @@ class FineTuning:
         images, targets = cut_and_mix(images, F.one_hot(labels, classes).float(), drawn)
         logits = model(
             images.contiguous(memory_format=torch.channels_last),
-            bfloat16=_has_bfloat16(self.device),
+            bfloat16=has_bfloat16(self.device.type),
         )
         loss: Tensor = F.cross_entropy(
             logits,
@@ -285,14 +286,6 @@ def predict(network: Network, photos: NDArray[np.uint8], device: torch.device) -
     with torch.inference_mode():
         logits: Tensor = network.head(features.to(device))
     return logits.float().cpu()
-
-
-def _has_bfloat16(device: torch.device) -> bool:
-    """Whether the device computes in bfloat16, and does not merely emulate it."""
-    if device.type != "cpu":
-        return device.type == "cuda"
-    found = torch.cpu.get_capabilities()
-    return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
 
 
 def _train_mode(network: Network) -> None:

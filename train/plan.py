@@ -23,12 +23,14 @@ class Plan:
         source: the manifest.
         manifest: how to read it.
         config: how to train.
+        reason: why this recipe and backbone, where that was left open.
     """
 
     name: str
     source: str
     manifest: ManifestConfig
     config: TrainConfig
+    reason: str | None = None
 
     def config_json(self) -> dict[str, Any]:
         """The settings as plain values."""
@@ -78,4 +80,10 @@ def read_plan(directory: Path) -> Plan:
     config = TrainConfig(
         **{**values["config"], "weights": None if weights is None else Path(weights)}
     )
-    return Plan(values["name"], values["source"], ManifestConfig(**values["manifest"]), config)
+    return Plan(
+        values["name"],
+        values["source"],
+        ManifestConfig(**values["manifest"]),
+        config,
+        values["reason"],
+    )

@@ -17,9 +17,10 @@ from catalog.manifest import Manifest, ManifestConfig, read_manifest
 from catalog.metrics import classification_report
 from catalog.tree import CategoryTree
 from train.backbones import create_backbone
-from train.budget import parse_budget
+from train.choice import choose
 from train.cluster import STORAGE, ray_cluster, run_workers
 from train.config import TrainConfig
+from train.machine import this_machine
 from train.network import Architecture
 from train.photos import Photos, prepare_photos
 from train.plan import PLAN, Plan, new_plan, read_plan, write_plan
@@ -37,11 +38,6 @@ from train.run import (
 )
 from train.worker import PREPARED, PROGRESS, RESULT
 
-# On two CPU cores a photo costs this many seconds per epoch of fine-tuning; with fewer than
-# three epochs in the budget, `auto` stays with the probe.
-_SECONDS_PER_PHOTO = 0.05
-_EPOCHS_WORTH_IT = 3
-_AUTO_BUDGET = 30 * 60.0
 _VERSIONED = ("catalens", "torch", "torchvision", "timm", "ray", "pillow", "numpy")
 
 
@@ -76,11 +72,12 @@ def train(
         return read_run(directory)
     plan = read_plan(directory) if resume else new_plan(directory, source, manifest_config, config)
     manifest = _training_rows(read_manifest(plan.source, plan.manifest))
+    console = console or Console(stderr=True)
+    plan = _chosen(plan, len(manifest.rows), console)
     _, spec = create_backbone(plan.config.backbone, pretrained=False)
-    plan = replace(plan, config=_resolve_recipe(plan.config, len(manifest.rows)))
     write_plan(directory, plan)
     (directory / PROGRESS).unlink(missing_ok=True)
-    with ProgressBars(directory / PROGRESS, console or Console(stderr=True)) as bars:
+    with ProgressBars(directory / PROGRESS, console) as bars:
         photos = prepare_photos(
             manifest,
             directory / PREPARED,
@@ -107,12 +104,13 @@ def _training_rows(manifest: Manifest) -> Manifest:
     return manifest.split("train") if has_splits else manifest
 
 
-def _resolve_recipe(config: TrainConfig, photos: int) -> TrainConfig:
-    if config.recipe != "auto":
-        return config
-    budget = parse_budget(config.budget) if config.budget else _AUTO_BUDGET
-    fits = budget >= _EPOCHS_WORTH_IT * photos * _SECONDS_PER_PHOTO
-    return replace(config, recipe="finetune" if fits else "probe")
+def _chosen(plan: Plan, photos: int, console: Console) -> Plan:
+    """The plan with recipe and backbone chosen, and why said."""
+    choice = choose(plan.config, photos, this_machine(plan.config.device))
+    if choice.reason is None:
+        return plan
+    console.print(choice.reason, soft_wrap=True)
+    return replace(plan, config=choice.config, reason=choice.reason)
 
 
 def _classes(photos: Photos, source: str) -> tuple[str, ...]:
@@ -162,7 +160,7 @@ def _document(
 def _notes(photos: Photos, plan: Plan, held_out: HeldOut) -> list[str]:
     counts = Counter(row.category or "" for row in photos.rows)
     single = sorted(category for category, count in counts.items() if count == 1)
-    notes = []
+    notes = [plan.reason] if plan.reason else []
     if single:
         notes.append(f"{len(single)} categories have a single photo: {', '.join(single[:20])}")
     if plan.config.recipe == "finetune" and len(held_out.images) == len(photos.rows):

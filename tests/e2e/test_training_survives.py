@@ -11,12 +11,15 @@ from pathlib import Path
 import psutil
 import pytest
 
+from train.backbones import SMALLEST
 from train.run import read_run
 
 pytestmark = pytest.mark.e2e
 
 _EPOCHS = 4
-_SETTINGS = ("--recipe", "finetune", "--epochs", str(_EPOCHS), "--batch-size", "16")
+_SETTINGS = (
+    "--recipe", "finetune", "--backbone", SMALLEST, "--epochs", str(_EPOCHS), "--batch-size", "16",
+)  # fmt: skip
 
 
 def start(shop: Path, run: Path, *more: str) -> subprocess.Popen[bytes]:
