@@ -27,6 +27,9 @@ class TrainConfig:
         backbone_rate: the backbone's rate as a share of the head's.
         weight_decay: of finetune.
         label_smoothing: of finetune.
+        pretrained_share: of the pretrained weights, with the probe's head, in those that finetune
+            keeps; the rest is what was learnt. More of them helps with photos taken otherwise than
+            those trained on.
         balance: class weights in the loss are frequency to the power of minus this; 0 leaves the
             classes as they are, 1 gives each class the same weight.
         patience: finetune stops after this many epochs with a held-out top-1 below the best by more
@@ -50,6 +53,7 @@ class TrainConfig:
     backbone_rate: float = 0.5
     weight_decay: float = 0.02
     label_smoothing: float = 0.1
+    pretrained_share: float = 0.2
     balance: float = 0.0
     patience: int = 4
     held_out: float = 0.1

@@ -52,10 +52,10 @@ class Learning:
     Attributes:
         network: the weights being trained.
         optimizer: AdamW over them.
-        average: their moving average, the weights that are judged and kept.
+        average: their moving average, from which the weights come that are judged and kept.
         epoch: epochs done.
         seconds: wall time of those epochs.
-        best: the average's weights after the last epoch whose held-out top-1 was within a standard
+        best: the weights to keep after the last epoch whose held-out top-1 was within a standard
             error of the highest.
         best_top1: the highest.
         best_epoch: the epoch of ``best``.
@@ -76,10 +76,11 @@ class Learning:
 
     @classmethod
     def start(cls, network: Network, config: TrainConfig) -> "Learning":
-        """Before the first epoch."""
+        """Before the first epoch; the network has the pretrained backbone and the probe's head."""
         freeze_first_layers(network.backbone, _FROZEN)
         optimizer = torch.optim.AdamW(_groups(network, config), betas=(0.9, 0.999))
-        return cls(network, optimizer, WeightAverage(network, _AVERAGE_DECAY))
+        average = WeightAverage(network, _AVERAGE_DECAY, config.pretrained_share)
+        return cls(network, optimizer, average)
 
     def state(self) -> dict[str, Any]:
         """Plain values and tensors for a checkpoint."""
@@ -181,7 +182,7 @@ class FineTuning:
         error = math.sqrt(share * (1 - share) / max(1, len(self.task.held_out)))
         if top1 >= share - error:
             learning.best_epoch = learning.epoch
-            learning.best = copy.deepcopy(learning.average.weights)
+            learning.best = learning.average.kept()
 
     def _planned_epochs(self, learning: Learning) -> int:
         if learning.epoch == 0 or self.config.budget is None:
@@ -264,9 +265,9 @@ class FineTuning:
         return loss.detach().cpu()
 
     def _judge(self, learning: Learning) -> dict[str, float]:
-        """Loss and top-1 of the averaged weights on the photos set aside, shared over ranks."""
+        """Loss and top-1 of the weights to keep on the photos set aside, shared over ranks."""
         network = copy.deepcopy(learning.network)
-        learning.average.copy_to(network)
+        network.load_state_dict(learning.average.kept(), strict=False)
         own = self.task.held_out[self.ranks.part(len(self.task.held_out))]
         logits = predict(network, self.task.photos.plain[own], self.device)
         targets = self.task.targets[own]

@@ -134,11 +134,9 @@ class _Worker:
         task = Task(
             self.photos, self.targets, train, np.flatnonzero(aside), self._class_weights(train)
         )
+        self._fit(train, DECAYS[:1])[0].load_into(self.network)
         learning = Learning.start(self.network, config)
         restarts = self._restore(learning)
-        if not restarts:
-            self._fit(train, DECAYS[:1])[0].load_into(self.network)
-            learning = Learning.start(self.network, config)
         FineTuning(
             task,
             config,
