@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-Name = Literal["first", "gpu", "over_http", "picture", "serving", "variants", "workers"]
+Name = Literal[
+    "first", "gpu", "over_http", "picture", "recognition", "serving", "variants", "workers"
+]
 
 app = App(name="python -m bench", help=__doc__)
 

@@ -4,8 +4,10 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +31,26 @@ def gain_interval(left: NDArray[np.bool_], right: NDArray[np.bool_]) -> Interval
     means = gains[rng.integers(len(gains), size=(10_000, len(gains)))].mean(axis=1)
     low, high = np.quantile(means, (0.025, 0.975))
     return float(low), float(high)
+
+
+def bootstrap_interval(
+    statistic: Callable[[NDArray[Any]], float], rows: NDArray[Any], draws: int = 2_000
+) -> Interval:
+    """95% bootstrap interval of a statistic over rows [N, ...]."""
+    rng = np.random.default_rng(0)
+    found = [statistic(rows[rng.integers(len(rows), size=len(rows))]) for _ in range(draws)]
+    low, high = np.quantile(found, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def statistic_interval(
+    statistic: Callable[[list[str], list[str]], float], truth: list[str], guesses: list[str]
+) -> Interval:
+    """95% bootstrap interval, over photos, of a score of guesses."""
+    pairs = np.array([truth, guesses]).T
+    return bootstrap_interval(
+        lambda drawn: statistic(drawn[:, 0].tolist(), drawn[:, 1].tolist()), pairs, draws=500
+    )
 
 
 @dataclass

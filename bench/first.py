@@ -8,19 +8,15 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
-import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from bench.figures import Figures, gain_interval, share_interval
+from bench.runs import pretrained_features
 from bench.shops import FASHION, GROCERY, Shop, require
 from bench.steps import Judged, judge, judged, learn
-from catalog.images import decode
-from catalog.tables import read_bytes
 from inference.bundle import Bundle
-from train.features import compute_features
-from train.network import new_network
 
 _BUDGET = "25m"
 
@@ -62,15 +58,10 @@ def _learn(
 
 def _peer(figures: Figures, shop: Shop, bundle: Bundle, probe: Judged) -> None:
     """scikit-learn on the same frozen features, its penalty chosen on a fifth of train."""
-    network = new_network("tf_efficientnet_lite0", classes=2, embedding=2)
-    network.to(memory_format=torch.channels_last)
     features, labels = {}, {}
     for split in ("train", "val"):
         rows = shop.rows(split).rows
-        pixels = np.stack(
-            [decode(read_bytes(row.image or ""), bundle.document.image) for row in rows]
-        )
-        features[split] = compute_features(network, pixels, torch.device("cpu")).numpy()
+        features[split] = pretrained_features(rows)
         labels[split] = np.array([row.category for row in rows])
     aside = np.random.default_rng(0).random(len(labels["train"])) < 0.2
     best, strength = -1.0, 0.0
@@ -82,7 +73,7 @@ def _peer(figures: Figures, shop: Shop, bundle: Bundle, probe: Judged) -> None:
     model = _regression(strength).fit(features["train"], labels["train"])
     columns = [list(model.classes_).index(path) for path in bundle.document.classes]
     probabilities = model.predict_proba(features["val"])[:, columns].astype(np.float32)
-    peer = judged(bundle, probabilities, list(labels["val"]))
+    peer = judged(bundle.tree, probabilities, list(labels["val"]))
     label = f"logistic_regression_{shop.name}"
     figures.add(f"{label}_top1", peer.right.mean(), share_interval(peer.right))
     figures.add(f"{label}_depth2", peer.right_at_2.mean(), share_interval(peer.right_at_2))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bench.shops import Shop
 from catalog.metrics import classification_report
+from catalog.tree import CategoryTree
 from inference.bundle import Bundle, read_bundle
 from inference.photos import SeenRow, see_rows
 from inference.session import Session
@@ -30,14 +31,18 @@ def catalens(*arguments: str | Path) -> float:
 
 @dataclass(frozen=True)
 class Judged:
-    """A bundle's answers on labelled photos.
+    """A model's answers on labelled photos.
 
     Attributes:
+        probabilities: float32 [N, classes].
+        truth: category paths.
         right: bool [N], the first guess is the category.
         right_at_2: bool [N], the likeliest two-long prefix is the category's.
         report: of `catalog.metrics.classification_report`.
     """
 
+    probabilities: NDArray[np.float32]
+    truth: list[str]
     right: NDArray[np.bool_]
     right_at_2: NDArray[np.bool_]
     report: dict[str, object]
@@ -64,16 +69,17 @@ def judge(bundle: Bundle, shop: Shop, split: str = "val") -> Judged:
     ]
     truth = [one.row.category or "" for one in seen]
     probabilities = np.stack([one.probabilities for one in seen if one.probabilities is not None])
-    return judged(bundle, probabilities, truth)
+    return judged(bundle.tree, probabilities, truth)
 
 
-def judged(bundle: Bundle, probabilities: NDArray[np.float32], truth: list[str]) -> Judged:
+def judged(tree: CategoryTree, probabilities: NDArray[np.float32], truth: list[str]) -> Judged:
     """Compare float32 [N, classes] with the true paths."""
-    tree = bundle.tree
     guesses = [tree.classes[best] for best in probabilities.argmax(axis=1)]
     depth = min(2, tree.depth)
     shallow = tree.best_at(tree.roll_up(probabilities), depth)
     return Judged(
+        probabilities,
+        truth,
         np.array([guess == path for guess, path in zip(guesses, truth, strict=True)]),
         np.array(
             [
