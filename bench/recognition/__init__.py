@@ -13,6 +13,8 @@ from rich.console import Console
 from bench.figures import Figures
 from bench.recognition.calibration import measure_calibration
 from bench.recognition.dance import measure_dance
+from bench.recognition.equality import measure_equality
+from bench.recognition.few_shot import measure_few_shot
 from bench.recognition.shops import measure_shops
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -36,6 +38,10 @@ def main(json_file: Path | None, work: Path | None) -> None:
         judged["dance"] = measure_dance(figures, Path(folder))
         keep("calibration")
         measure_calibration(figures, judged, RESULTS / "reliability.png")
+        keep("new categories from a few photos")
+        measure_few_shot(figures, Path(folder))
+        keep("PyTorch, graph and HTTP")
+        measure_equality(figures, Path(folder))
     figures.show("Recognition")
     if json_file:
         figures.write(json_file)
