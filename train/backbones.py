@@ -5,6 +5,7 @@ any other timm name, or ``torchvision:NAME``, takes hub weights or a file.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,13 @@ _IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def create_backbone(
-    name: str, *, weights: Path | None = None, pretrained: bool = True
+    name: str, *, size: int | None = None, weights: Path | None = None, pretrained: bool = True
 ) -> tuple[nn.Module, ImageSpec]:
     """A backbone whose forward gives pooled features, and what it wants to see.
 
     Args:
         name: a timm model name, or ``torchvision:NAME``.
+        size: side of the photos, px; as it was pretrained if not given.
         weights: a state dict (safetensors or torch) instead of the hub's.
         pretrained: False leaves the weights random, for a network that is filled afterwards.
 
@@ -47,11 +49,14 @@ def create_backbone(
         module float32 [N, 3, S, S] -> float32 [N, features], and its `ImageSpec`.
 
     Raises:
-        InvalidRequest: no such backbone, or its weights cannot be had or do not fit.
+        InvalidRequest: no such backbone, its weights cannot be had or do not fit, or it takes no
+            photos of that size.
     """
     if name.startswith("torchvision:"):
-        return _torchvision(name.removeprefix("torchvision:"), weights, pretrained)
-    return _timm(name, weights, pretrained)
+        module, spec = _torchvision(name.removeprefix("torchvision:"), weights, pretrained)
+    else:
+        module, spec = _timm(name, weights, pretrained)
+    return module, spec if size is None else _resized(module, spec, size)
 
 
 def _timm(name: str, weights: Path | None, pretrained: bool) -> tuple[nn.Module, ImageSpec]:
@@ -108,6 +113,19 @@ def _torchvision(name: str, weights: Path | None, pretrained: bool) -> tuple[nn.
             setattr(network, head, nn.Flatten())
             break
     return network, _spec(224, 0.875, _IMAGENET_MEAN, _IMAGENET_STD)
+
+
+def _resized(backbone: nn.Module, spec: ImageSpec, size: int) -> ImageSpec:
+    resized = replace(spec, size=size)
+    try:
+        feature_count(backbone, resized)
+    except Exception as error:  # each architecture raises its own
+        raise InvalidRequest(
+            f"this backbone takes no photos of {size} px ({error}).",
+            where="--size",
+            fix=f"Leave it out for its own {spec.size} px, or take a multiple of 32.",
+        ) from error
+    return resized
 
 
 def feature_count(backbone: nn.Module, spec: ImageSpec) -> int:

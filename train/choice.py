@@ -13,13 +13,36 @@ from train.config import Recipe, TrainConfig
 from train.machine import Machine
 
 _DEFAULT_BUDGET: Final = "30m"
-# Milliseconds per photo and epoch.
-_STEP_MS: Final = {"tf_efficientnet_lite2": 23.0, SMALLEST: 13.0}
-_OTHER_STEP_MS: Final = 30.0
-# With fewer epochs a smaller backbone, or the probe, gives more.
-_EPOCHS_WORTH_IT: Final = {"tf_efficientnet_lite2": 10, SMALLEST: 3}
 # The rest is decode, features and the report.
 _FOR_EPOCHS: Final = 0.85
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A backbone that may be fine-tuned.
+
+    Attributes:
+        backbone: its name.
+        size: side of its photos, px.
+        step_ms: milliseconds per photo and epoch.
+        worth_it: with fewer epochs a smaller backbone, or the probe, gives more.
+    """
+
+    backbone: str
+    size: int | None
+    step_ms: float
+    worth_it: int
+
+    def epochs(self, photos: int, seconds: float) -> int:
+        """That fit into so many seconds."""
+        return int(_FOR_EPOCHS * seconds / (photos * self.step_ms / 1000))
+
+
+# The largest first.
+_CANDIDATES: Final = (
+    Candidate("tf_efficientnet_lite2", 240, 23.0, 10),
+    Candidate(SMALLEST, None, 13.0, 3),
+)
 
 
 @dataclass(frozen=True)
@@ -54,30 +77,33 @@ def choose(config: TrainConfig, photos: int, machine: Machine) -> Choice:
     if config.recipe == "probe":
         return Choice(replace(config, backbone=SMALLEST), None)
     budget = config.budget or _DEFAULT_BUDGET
-    fits = {
-        name: int(_FOR_EPOCHS * parse_budget(budget) * machine.speed / (photos * step_ms / 1000))
-        for name, step_ms in _step_times(config.backbone).items()
-    }
-    for name, epochs in fits.items():
-        if epochs >= _EPOCHS_WORTH_IT.get(name, _EPOCHS_WORTH_IT[SMALLEST]):
-            reason = f"about {epochs} epochs of {name} over {photos:,} photos fit into {budget}"
-            return Choice(_settled(config, "finetune", name, budget), f"finetune: {reason}")
-    name, epochs = list(fits.items())[-1]
-    reason = f"only {epochs} epochs of {name} over {photos:,} photos fit into {budget}"
+    seconds = parse_budget(budget) * machine.speed
+    for candidate in _candidates(config.backbone):
+        epochs = candidate.epochs(photos, seconds)
+        told = f"{epochs} epochs of {candidate.backbone} over {photos:,} photos fit into {budget}"
+        if epochs >= candidate.worth_it:
+            return Choice(
+                _settled(config, "finetune", candidate, budget), f"finetune: about {told}"
+            )
     if config.recipe == "finetune":
-        return Choice(
-            _settled(config, "finetune", name, budget), f"the smallest backbone: {reason}"
-        )
-    return Choice(_settled(config, "probe", name, budget), f"probe: {reason}")
+        chosen = _settled(config, "finetune", candidate, budget)
+        return Choice(chosen, f"the smallest backbone: only {told}")
+    return Choice(_settled(config, "probe", candidate, budget), f"probe: only {told}")
 
 
-def _step_times(backbone: str) -> dict[str, float]:
+def _candidates(backbone: str) -> tuple[Candidate, ...]:
     if backbone == "auto":
-        return _STEP_MS
-    return {backbone: _STEP_MS.get(backbone, _OTHER_STEP_MS)}
+        return _CANDIDATES
+    known = (one for one in _CANDIDATES if one.backbone == backbone)
+    return (next(known, Candidate(backbone, None, 30.0, 3)),)
 
 
-def _settled(config: TrainConfig, recipe: Recipe, backbone: str, budget: str) -> TrainConfig:
+def _settled(config: TrainConfig, recipe: Recipe, chosen: Candidate, budget: str) -> TrainConfig:
     """A fine-tuning that was asked for without a budget keeps none."""
-    within = budget if config.recipe == "auto" else config.budget
-    return replace(config, recipe=recipe, backbone=backbone, budget=within)
+    return replace(
+        config,
+        recipe=recipe,
+        backbone=chosen.backbone,
+        size=config.size or (chosen.size if recipe == "finetune" else None),
+        budget=budget if config.recipe == "auto" else config.budget,
+    )

@@ -20,6 +20,8 @@ class TrainConfig:
         backbone: a timm model name, or torchvision:NAME; auto takes the largest of
             tf_efficientnet_lite0 and 2 that the budget allows enough epochs of, for the probe the
             smallest.
+        size: side of the square photos that the network sees, px; the backbone's own if not given,
+            or 240 where auto chose tf_efficientnet_lite2.
         weights: pretrained weights from a file, instead of the package's or the hub's.
         embedding: width of the embedding at most; never more than there are photos.
         batch_size: photos per step over all workers together.
@@ -46,6 +48,7 @@ class TrainConfig:
     budget: str | None = None
     epochs: int = 16
     backbone: str = "auto"
+    size: int | None = None
     weights: Path | None = None
     embedding: int = 256
     batch_size: int = 32

@@ -76,13 +76,19 @@ class Network(nn.Module):
 
 
 def new_network(
-    backbone: str, *, classes: int, embedding: int, weights: Path | None = None
+    backbone: str,
+    *,
+    classes: int,
+    embedding: int,
+    size: int | None = None,
+    weights: Path | None = None,
 ) -> Network:
     """A network with a pretrained backbone, a zero head and a random embedding.
 
-    The embedding is ``embedding`` wide, or as wide as the backbone's features if those are fewer.
+    The embedding is ``embedding`` wide, or as wide as the backbone's features if those are fewer;
+    photos are ``size`` px wide and high, or as the backbone was pretrained.
     """
-    module, spec = create_backbone(backbone, weights=weights)
+    module, spec = create_backbone(backbone, size=size, weights=weights)
     features = feature_count(module, spec)
     architecture = Architecture(backbone, features, classes, min(embedding, features), spec)
     network = Network(module, architecture)

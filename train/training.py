@@ -74,7 +74,7 @@ def train(
     manifest = _training_rows(read_manifest(plan.source, plan.manifest))
     console = console or Console(stderr=True)
     plan = _chosen(plan, len(manifest.rows), console)
-    _, spec = create_backbone(plan.config.backbone, pretrained=False)
+    _, spec = create_backbone(plan.config.backbone, size=plan.config.size, pretrained=False)
     write_plan(directory, plan)
     (directory / PROGRESS).unlink(missing_ok=True)
     with ProgressBars(directory / PROGRESS, console) as bars:

@@ -68,6 +68,7 @@ def train_worker(config: dict[str, Job]) -> None:
             job.config.backbone,
             classes=len(job.classes),
             embedding=embedding_width(job.config.embedding, len(photos.rows)),
+            size=job.config.size,
             weights=job.config.weights,
         )
         .to(device)

@@ -48,6 +48,12 @@ def test_auto_ends_within_a_budget_also_where_none_is_given() -> None:
     assert asked.budget is None
 
 
+def test_a_size_that_was_asked_for_stays() -> None:
+    assert choose(TrainConfig(budget="60m"), 2_600, _TWO_CORES).config.size == 240
+    assert choose(TrainConfig(budget="60m", size=288), 2_600, _TWO_CORES).config.size == 288
+    assert choose(TrainConfig(budget="1m"), 10**6, _TWO_CORES).config.size is None
+
+
 def test_the_reason_names_photos_epochs_and_budget() -> None:
     reason = choose(TrainConfig(budget="1h"), 2_640, _TWO_CORES).reason
     assert reason is not None
