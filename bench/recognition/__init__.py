@@ -15,6 +15,7 @@ from bench.recognition.calibration import measure_calibration
 from bench.recognition.dance import measure_dance
 from bench.recognition.equality import measure_equality
 from bench.recognition.few_shot import measure_few_shot
+from bench.recognition.large_tree import measure_large_tree
 from bench.recognition.shops import measure_shops
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -40,6 +41,8 @@ def main(json_file: Path | None, work: Path | None) -> None:
         measure_calibration(figures, judged, RESULTS / "reliability.png")
         keep("new categories from a few photos")
         measure_few_shot(figures, Path(folder))
+        keep("300 categories")
+        measure_large_tree(figures, Path(folder))
         keep("PyTorch, graph and HTTP")
         measure_equality(figures, Path(folder))
     figures.show("Recognition")

@@ -43,6 +43,12 @@ class Product:
         """The product's id in the manifest."""
         return f"p{self.index:05d}"
 
+    @property
+    def look(self) -> Look:
+        """Its colours and its decal."""
+        brand = self.name.brand.split()[0]
+        return make_look(self.colour, brand, np.random.default_rng([self.seed, self.index, _LOOK]))
+
     def photo(self, number: int) -> str:
         """Returns the path of photo `number` (from 0), relative to the shop's folder."""
         return f"photos/{self.id}-{number + 1}.jpg"
@@ -95,8 +101,7 @@ def draw_photos(product: Product, photos: int, size: int) -> list[bytes]:
         JPEG files; a photo does not depend on how many there are.
     """
     seeds = [product.seed, product.index]
-    brand = product.name.brand.split()[0]
-    look: Look = make_look(product.colour, brand, np.random.default_rng([*seeds, _LOOK]))
+    look = product.look
     sprites = {}
     files = []
     for number in range(photos):

@@ -126,9 +126,18 @@ def draw_shop(
     manifest = directory / "manifest.csv"
     _write(
         manifest,
-        ("image", "category", "name", "id", "brand", "colour", "split"),
+        ("image", "category", "name", "id", "brand", "colour", "pattern", "split"),
         (
-            (p.photo(k), p.category.path, p.name, p.id, p.name.brand, p.colour, p.split)
+            (
+                p.photo(k),
+                p.category.path,
+                p.name,
+                p.id,
+                p.name.brand,
+                p.colour,
+                p.look.mark,
+                p.split,
+            )
             for p in products
             for k in range(config.photos)
         ),

@@ -54,7 +54,7 @@ def test_more_products_and_photos_leave_the_earlier_ones_as_they_were(tmp_path: 
 
 def test_the_manifest_has_a_row_for_every_photo(small_shop: Path) -> None:
     rows = rows_of(small_shop / "manifest.csv")
-    header = ["image", "category", "name", "id", "brand", "colour", "split"]
+    header = ["image", "category", "name", "id", "brand", "colour", "pattern", "split"]
     assert list(rows[0]) == header
     photos = {path.relative_to(small_shop).as_posix() for path in small_shop.glob("photos/*.jpg")}
     assert {row["image"] for row in rows} == photos
