@@ -159,7 +159,7 @@ def read_manifest(
         InvalidManifest: nothing there, a needed column is missing, or too many bad rows.
     """
     if Path(source).is_dir():
-        rows, bad, notes = _read_folder(source)
+        rows, bad, notes = _read_folder(source, needs)
     else:
         rows, bad, notes = _read_table(source, config, needs)
     manifest = Manifest(source, tuple(rows), (), tuple(notes), config.max_bad)
@@ -175,7 +175,9 @@ def write_bad_rows(path: Path, bad: tuple[BadRow, ...]) -> None:
         writer.writerows((row.line, row.image, row.field, row.problem) for row in bad)
 
 
-def _read_folder(source: str) -> tuple[list[Row], list[BadRow], list[str]]:
+def _read_folder(
+    source: str, needs: frozenset[str]
+) -> tuple[list[Row], list[BadRow], list[str]]:
     files, folders = list_files(source)
     photos = [file for file in files if Path(file).suffix.lower() in PHOTO_SUFFIXES]
     bad = []
@@ -183,10 +185,10 @@ def _read_folder(source: str) -> tuple[list[Row], list[BadRow], list[str]]:
     for line, file in enumerate(photos, start=1):
         category = normalise_path(str(Path(file).parent.as_posix()).removeprefix("."))
         image = resolve(source, file)
-        if not category:
+        if not category and "category" in needs:
             bad.append(BadRow(line, file, "category", "the photo lies in no category folder"))
         else:
-            rows.append(Row(line, image, category, None, file, None))
+            rows.append(Row(line, image, category or None, None, file, None))
     notes = []
     if ignored := len(files) - len(photos):
         notes.append(f"{ignored} files that are not photos were ignored")

@@ -85,8 +85,8 @@ def choose(config: TrainConfig, photos: int, machine: Machine) -> Choice:
             return Choice(
                 _settled(config, "finetune", candidate, budget), f"finetune: about {told}"
             )
-    if config.recipe == "finetune":
-        chosen = _settled(config, "finetune", candidate, budget)
+    if config.recipe != "auto":
+        chosen = _settled(config, config.recipe, candidate, budget)
         return Choice(chosen, f"the smallest backbone: only {told}")
     return Choice(_settled(config, "probe", candidate, budget), f"probe: only {told}")
 
@@ -104,6 +104,6 @@ def _settled(config: TrainConfig, recipe: Recipe, chosen: Candidate, budget: str
         config,
         recipe=recipe,
         backbone=chosen.backbone,
-        size=config.size or (chosen.size if recipe == "finetune" else None),
+        size=config.size or (None if recipe == "probe" else chosen.size),
         budget=budget if config.recipe == "auto" else config.budget,
     )

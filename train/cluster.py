@@ -12,8 +12,9 @@ from ray.train.torch import TorchConfig, TorchTrainer
 
 from catalog.errors import DeviceUnavailable, InvalidRequest
 from train.config import TrainConfig
+from train.entry import train_worker
 from train.environment import WORKER_ENVIRONMENT
-from train.worker import Job, train_worker
+from train.worker import Job
 
 STORAGE = "ray"
 _RESTARTS = 3

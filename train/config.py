@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Recipe = Literal["auto", "probe", "finetune"]
+Recipe = Literal["auto", "probe", "finetune", "transductive", "unsupervised"]
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,12 @@ class TrainConfig:
 
     Attributes:
         recipe: probe trains a linear head on the frozen backbone; finetune goes on from there with
-            all but the network's first layers; auto takes finetune where the budget allows it.
+            all but the network's first layers; transductive fine-tunes twice, the second time with
+            the photos of ``unlabelled`` that the first was sure of; unsupervised adapts the
+            backbone to all photos without their labels before it fine-tunes; auto takes finetune
+            where the budget allows it.
+        unlabelled: photos without labels, a folder or a table as the manifest; transductive needs
+            them, unsupervised takes them beside the labelled ones.
         budget: wall time for the whole run, such as 25m or 1h30m; epochs are chosen to fit. The
             recipe auto takes 30m where none is given.
         epochs: finetune epochs at most.
@@ -45,6 +50,7 @@ class TrainConfig:
     """
 
     recipe: Recipe = "auto"
+    unlabelled: str | None = None
     budget: str | None = None
     epochs: int = 16
     backbone: str = "auto"

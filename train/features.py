@@ -5,18 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from train.distributed import Ranks
 from train.network import Network
+from train.photos import Pixels
 
 _BATCH = 32
 
 
 def compute_features(
     network: Network,
-    photos: NDArray[np.uint8],
+    photos: Pixels,
     device: torch.device,
     *,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -44,7 +44,7 @@ def compute_features(
 
 def shared_features(
     network: Network,
-    photos: NDArray[np.uint8],
+    photos: Pixels,
     device: torch.device,
     ranks: Ranks,
     file: Path,

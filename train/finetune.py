@@ -27,18 +27,18 @@ from torch.nn.parallel import DistributedDataParallel
 from train.augment import augment, cut_and_mix, draw
 from train.averaging import WeightAverage
 from train.backbones import freeze_first_layers
-from train.budget import epochs_that_fit, parse_budget
+from train.budget import epochs_that_fit
 from train.config import TrainConfig
 from train.distributed import Ranks
 from train.features import compute_features
 from train.folding import fold_normalisation
 from train.machine import has_bfloat16
-from train.network import Network
-from train.photos import Photos
+from train.network import Network, freeze_normalisation
+from train.photos import Photos, Pixels
 from train.progress import Step
+from train.schedule import WARM_UP, rate_share
 
 _AVERAGE_DECAY = 0.995
-_WARM_UP = 0.3
 _GRADIENT_NORM = 5.0
 # Share of the backbone's weights in the layers that stay as pretrained: the stem and the first two
 # of seven stages of EfficientNet-Lite0, the stem and a block of ResNet-50.
@@ -138,6 +138,7 @@ class FineTuning:
         config: how.
         ranks: this worker among the workers.
         device: of this worker.
+        budget: seconds after which to end, counted as ``elapsed`` is; None for all epochs.
         elapsed: seconds of the run used before the first epoch.
         progress: told of every step.
         checkpoint: called after every epoch, on every rank.
@@ -147,6 +148,7 @@ class FineTuning:
     config: TrainConfig
     ranks: Ranks
     device: torch.device
+    budget: float | None
     elapsed: float
     progress: Callable[[Step], None]
     checkpoint: Callable[[Learning], None]
@@ -166,7 +168,7 @@ class FineTuning:
             learning.seconds += seconds
             learning.records.append({**record, "seconds": round(seconds, 2)})
             planned = self._planned_epochs(learning)
-            if learning.epoch >= _WARM_UP * planned:
+            if learning.epoch >= WARM_UP * planned:
                 self._keep_if_best(learning, record["held_out_top1"])
             self.checkpoint(learning)
             if learning.best and learning.epoch - learning.best_epoch >= self.config.patience:
@@ -185,10 +187,10 @@ class FineTuning:
             learning.best = learning.average.kept()
 
     def _planned_epochs(self, learning: Learning) -> int:
-        if learning.epoch == 0 or self.config.budget is None:
+        if learning.epoch == 0 or self.budget is None:
             return self.config.epochs
         return epochs_that_fit(
-            parse_budget(self.config.budget),
+            self.budget,
             self.elapsed + learning.seconds,
             learning.epoch,
             learning.seconds / learning.epoch,
@@ -196,14 +198,15 @@ class FineTuning:
         )
 
     def _train_epoch(self, learning: Learning, model: nn.Module, planned: int) -> dict[str, Any]:
-        _train_mode(learning.network)
+        learning.network.train()
+        freeze_normalisation(learning.network.backbone)
         rng = np.random.default_rng([self.config.seed, learning.epoch])
         order = rng.permutation(self.task.train)
         steps = max(1, math.ceil(len(order) / self.config.batch_size))
         loss_sum, seen = torch.zeros(()), torch.zeros(self.ranks.world)
         for step, batch in enumerate(np.array_split(order, steps)):
             learning.progress = max(learning.progress, (learning.epoch + step / steps) / planned)
-            scale = _schedule(learning.progress)
+            scale = rate_share(learning.progress)
             for group in learning.optimizer.param_groups:
                 group["lr"] = group["peak"] * scale
             part = self.ranks.part_in_pairs(len(batch), turn=step)
@@ -281,20 +284,12 @@ class FineTuning:
         return {"held_out_loss": round(loss, 4), "held_out_top1": round(right, 4)}
 
 
-def predict(network: Network, photos: NDArray[np.uint8], device: torch.device) -> Tensor:
+def predict(network: Network, photos: Pixels, device: torch.device) -> Tensor:
     """Logits float32 [N, classes] of photos uint8 [N, S, S, 3], on the CPU."""
     features = compute_features(network, photos, device)
     with torch.inference_mode():
         logits: Tensor = network.head(features.to(device))
     return logits.float().cpu()
-
-
-def _train_mode(network: Network) -> None:
-    """Training mode, but for the statistics of batch normalisation."""
-    network.train()
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.SyncBatchNorm):
-            module.eval()
 
 
 def _groups(network: Network, config: TrainConfig) -> list[dict[str, Any]]:
@@ -311,14 +306,6 @@ def _groups(network: Network, config: TrainConfig) -> list[dict[str, Any]]:
         ):
             groups.append({"params": chosen, "lr": rate, "peak": rate, "weight_decay": decay})
     return groups
-
-
-def _schedule(progress: float) -> float:
-    """Share of the peak rate: linear warm-up, then cosine to nearly nothing."""
-    if progress < _WARM_UP:
-        return 0.05 + 0.95 * progress / _WARM_UP
-    rest = (progress - _WARM_UP) / (1 - _WARM_UP)
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * rest))
 
 
 def _last_top1(learning: Learning) -> str:

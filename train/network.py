@@ -97,6 +97,13 @@ def new_network(
     return network
 
 
+def freeze_normalisation(backbone: nn.Module) -> None:
+    """Keep the statistics of batch normalisation while the rest trains."""
+    for module in backbone.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.SyncBatchNorm):
+            module.eval()
+
+
 def load_network(architecture: Architecture, weights: Path) -> Network:
     """The network of a finished run, in evaluation mode."""
     module, _ = create_backbone(architecture.backbone, pretrained=False)

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,42 @@ _AHEAD = 64
 _Loaded = tuple[bytes, tuple[NDArray[np.uint8], ...]] | BadRow
 
 
+class Pixels(Protocol):
+    """Photos uint8 [N, S, S, 3], in memory, on disk or in several places."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """[N, S, S, 3]."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice | NDArray[np.int64], /) -> NDArray[np.uint8]: ...
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Photos of two places under one numbering, the first's first."""
+
+    first: Pixels
+    second: Pixels
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """[N, S, S, 3] of both."""
+        return (len(self), *self.first.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self.first) + len(self.second)
+
+    def __getitem__(self, rows: slice | NDArray[np.int64], /) -> NDArray[np.uint8]:
+        numbers = np.arange(len(self))[rows]
+        inside = numbers < len(self.first)
+        pixels = np.empty((len(numbers), *self.shape[1:]), np.uint8)
+        pixels[inside] = self.first[numbers[inside]]
+        pixels[~inside] = self.second[numbers[~inside] - len(self.first)]
+        return pixels
+
+
 @dataclass(frozen=True)
 class Photos:
     """Decoded photos of the rows that could be read, in the manifest's order.
@@ -37,9 +74,18 @@ class Photos:
     """
 
     rows: tuple[Row, ...]
-    plain: NDArray[np.uint8]
-    canvas: NDArray[np.uint8]
+    plain: Pixels
+    canvas: Pixels
     fingerprint: str
+
+    def with_more(self, others: "Photos") -> "Photos":
+        """These photos and then the others."""
+        return Photos(
+            (*self.rows, *others.rows),
+            Joined(self.plain, others.plain),
+            Joined(self.canvas, others.canvas),
+            f"{self.fingerprint}+{others.fingerprint}",
+        )
 
 
 def prepare_photos(

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from scipy.special import softmax
 
-from catalog.errors import InvalidManifest
+from catalog.errors import InvalidManifest, InvalidRequest
 from catalog.manifest import Manifest, ManifestConfig, read_manifest
 from catalog.metrics import classification_report
 from catalog.tree import CategoryTree
@@ -36,7 +36,7 @@ from train.run import (
     read_run,
     write_document,
 )
-from train.worker import PREPARED, PROGRESS, RESULT
+from train.worker import PREPARED, PROGRESS, RESULT, UNLABELLED
 
 _VERSIONED = ("catalens", "torch", "torchvision", "timm", "ray", "pillow", "numpy")
 
@@ -72,6 +72,7 @@ def train(
         return read_run(directory)
     plan = read_plan(directory) if resume else new_plan(directory, source, manifest_config, config)
     manifest = _training_rows(read_manifest(plan.source, plan.manifest))
+    unlabelled = _unlabelled(plan)
     console = console or Console(stderr=True)
     plan = _chosen(plan, len(manifest.rows), console)
     _, spec = create_backbone(plan.config.backbone, size=plan.config.size, pretrained=False)
@@ -82,11 +83,21 @@ def train(
             manifest,
             directory / PREPARED,
             spec,
-            with_canvas=plan.config.recipe == "finetune",
+            with_canvas=plan.config.recipe != "probe",
             threads=os.cpu_count() or 1,
             bad_rows_file=directory / BAD_ROWS,
             progress=lambda done, total: bars.show(Step("decode", done, total)),
         )
+        if unlabelled is not None:
+            prepare_photos(
+                unlabelled,
+                directory / PREPARED / UNLABELLED,
+                spec,
+                with_canvas=True,
+                threads=os.cpu_count() or 1,
+                bad_rows_file=directory / f"unlabelled_{BAD_ROWS}",
+                progress=lambda done, total: bars.show(Step("decode unlabelled", done, total)),
+            )
         classes = _classes(photos, plan.source)
         decoded = time.time()
         with ray_cluster():
@@ -102,6 +113,28 @@ def train(
 def _training_rows(manifest: Manifest) -> Manifest:
     has_splits = any(row.split for row in manifest.rows)
     return manifest.split("train") if has_splits else manifest
+
+
+def _unlabelled(plan: Plan) -> Manifest | None:
+    """The photos without labels, where the recipe learns from them."""
+    source = plan.config.unlabelled
+    if plan.config.recipe not in ("transductive", "unsupervised"):
+        if source is not None:
+            raise InvalidRequest(
+                f"the recipe {plan.config.recipe} learns from labelled photos alone.",
+                where="--unlabelled",
+                fix="Take --recipe transductive or unsupervised, or leave it out.",
+            )
+        return None
+    if source is not None:
+        return read_manifest(source, plan.manifest, needs=frozenset({"image"}))
+    if plan.config.recipe == "transductive":
+        raise InvalidRequest(
+            "the recipe transductive learns from photos without labels too.",
+            where="--unlabelled",
+            fix="Name a folder or a table of them.",
+        )
+    return None
 
 
 def _chosen(plan: Plan, photos: int, console: Console) -> Plan:
@@ -163,7 +196,7 @@ def _notes(photos: Photos, plan: Plan, held_out: HeldOut) -> list[str]:
     notes = [plan.reason] if plan.reason else []
     if single:
         notes.append(f"{len(single)} categories have a single photo: {', '.join(single[:20])}")
-    if plan.config.recipe == "finetune" and len(held_out.images) == len(photos.rows):
+    if plan.config.recipe != "probe" and len(held_out.images) == len(photos.rows):
         notes.append("too few products to set any aside: figures are on the training photos")
     return notes
 

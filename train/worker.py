@@ -1,33 +1,27 @@
-"""One training worker: what Ray Train runs in each process."""
+"""One training worker: its photos, its network, and what every recipe asks of it."""
 
-import json
 import tempfile
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import ray.train
-import ray.train.torch
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from train.config import TrainConfig
 from train.distributed import Ranks
-from train.embedding import embedding_width, fit_embedding
-from train.features import compute_features, shared_features
-from train.finetune import FineTuning, Learning, Task, predict
 from train.near_duplicates import group_photos
-from train.network import Network, new_network, save_network
-from train.photos import Photos, open_photos
+from train.network import Network
+from train.photos import Photos
 from train.probe import DECAYS, Head, fit_path
-from train.progress import ProgressWriter, Step
-from train.run import WEIGHTS, HeldOut, write_predictions
-from train.split import assign_folds, hold_out
+from train.progress import ProgressWriter
 
 PREPARED = "prepared"
+UNLABELLED = "unlabelled"
 PROGRESS = "progress.ndjson"
 RESULT = "result.json"
 _CHECKPOINT = "checkpoint.pt"
@@ -52,173 +46,82 @@ class Job:
     started: float
 
 
-def train_worker(config: dict[str, Job]) -> None:
-    """Train, and on rank 0 leave weights, predictions and records in the run's directory."""
-    job = config["job"]
-    torch.set_num_threads(job.threads)
-    torch.manual_seed(job.config.seed)
-    context = ray.train.get_context()
-    ranks = Ranks(context.get_world_rank(), context.get_world_size())
-    device = ray.train.torch.get_device()
-    photos = open_photos(job.directory / PREPARED)
-    index = {path: number for number, path in enumerate(job.classes)}
-    targets = torch.tensor([index[row.category or ""] for row in photos.rows])
-    network = (
-        new_network(
-            job.config.backbone,
-            classes=len(job.classes),
-            embedding=embedding_width(job.config.embedding, len(photos.rows)),
-            size=job.config.size,
-            weights=job.config.weights,
-        )
-        .to(device)
-        .to(memory_format=torch.channels_last)
-    )
-    progress = ProgressWriter(job.directory / PROGRESS, active=ranks.first)
-    features = shared_features(
-        network,
-        photos.plain,
-        device,
-        ranks,
-        job.directory / PREPARED / "features.npy",
-        lambda done, total: progress(Step("features", done, total)),
-    )
-    worker = _Worker(job, ranks, device, photos, targets, network, features, progress)
-    if job.config.recipe == "probe":
-        worker.probe()
-    else:
-        worker.finetune()
-
-
 @dataclass(frozen=True)
-class _Worker:
+class Worker:
+    """This process among those that train.
+
+    Attributes:
+        job: what is asked.
+        ranks: this worker among the workers.
+        device: of this worker.
+        photos: with labels.
+        unlabelled: photos without, where the run has any.
+        targets: int64 [N] classes of ``photos``.
+        network: with the pretrained backbone.
+        features: float32 [N, features] of ``photos`` by that backbone, on the CPU.
+        progress: told of every step.
+    """
+
     job: Job
     ranks: Ranks
     device: torch.device
     photos: Photos
+    unlabelled: Photos | None
     targets: Tensor
     network: Network
     features: Tensor
     progress: ProgressWriter
 
-    def probe(self) -> None:
-        """Out-of-fold predictions choose the penalty; then one head on everything."""
-        config = self.job.config
-        folds = assign_folds(*self._groups(), config.folds, config.seed)
-        used = min(config.folds, int(folds.max()) + 1)
-        everything = np.arange(len(folds))
-        logits = torch.zeros(len(DECAYS), len(folds), len(self.job.classes))
-        for fold in range(used):
-            aside = np.flatnonzero(folds == fold)
-            rest = np.flatnonzero(folds != fold) if used > 1 else everything
-            for number, head in enumerate(self._fit(rest)):
-                logits[number, aside] = head(self.features[aside])
-            self.progress(Step("probe", fold + 1, used + 1, f"fold {fold + 1}/{used}"))
-        best = self._best_penalty(logits, everything)
-        self._fit(everything)[best].load_into(self.network)
-        self.progress(Step("probe", used + 1, used + 1, f"penalty {DECAYS[best]:g}"))
-        fit_embedding(self.network, self.features)
-        record = {"phase": "probe", "penalty": DECAYS[best], "folds": used}
-        self._finish(everything, logits[best], [record], [])
-
-    def finetune(self) -> None:
-        """The probe's head first, then the network, judged on the photos set aside.
-
-        The head with the strongest penalty: it is the least sure of itself, so its first gradients
-        on augmented photos leave the backbone's features whole.
-        """
-        config = self.job.config
-        aside = hold_out(*self._groups(), config.held_out, config.seed)
-        train = np.flatnonzero(~aside)
-        if not aside.any():
-            aside = ~aside  # too few to spare one; the driver notes it
-        task = Task(
-            self.photos, self.targets, train, np.flatnonzero(aside), self._class_weights(train)
-        )
-        self._fit(train, DECAYS[:1])[0].load_into(self.network)
-        learning = Learning.start(self.network, config)
-        restarts = self._restore(learning)
-        FineTuning(
-            task,
-            config,
-            self.ranks,
-            self.device,
-            elapsed=max(0.0, time.time() - self.job.started - learning.seconds),
-            progress=self.progress,
-            checkpoint=lambda state: self._checkpoint(state, restarts),
-        ).run(learning)
-        self.network.load_state_dict(learning.best, strict=False)
-        logits = predict(self.network, self.photos.plain[task.held_out], self.device)
-        fit_embedding(self.network, compute_features(self.network, self.photos.plain, self.device))
-        self._finish(task.held_out, logits, learning.records, restarts)
-
-    def _groups(self) -> tuple[list[str], list[int]]:
+    def groups(self) -> tuple[list[str], list[int]]:
         """Category and group of each photo."""
         rows = self.photos.rows
         categories = [row.category or "" for row in rows]
         groups = group_photos(self.features.numpy(), categories, [row.id for row in rows])
         return categories, groups.tolist()
 
-    def _class_weights(self, rows: NDArray[np.int64]) -> Tensor:
-        """Frequency to the power of -balance, mean 1 over the photos."""
-        counts = torch.bincount(self.targets[rows], minlength=len(self.job.classes)).float()
+    def class_weights(self, targets: Tensor) -> Tensor:
+        """Frequency to the power of -balance, mean 1 over the photos of these classes."""
+        counts = torch.bincount(targets, minlength=len(self.job.classes)).float()
         weights = counts.clamp(min=1) ** -self.job.config.balance
         return weights * counts.sum() / (weights * counts).sum()
 
-    def _fit(self, rows: NDArray[np.int64], decays: tuple[float, ...] = DECAYS) -> list[Head]:
-        weights = self._class_weights(rows)
-        return fit_path(self.features[rows], self.targets[rows], weights, self.ranks, decays)
-
-    def _best_penalty(self, logits: Tensor, rows: NDArray[np.int64]) -> int:
-        """Index into `DECAYS` of the lowest loss on rows that were not trained on."""
+    def heads(self, rows: NDArray[np.int64], decays: tuple[float, ...] = DECAYS) -> list[Head]:
+        """A linear head on the features of these photos for each penalty."""
         targets = self.targets[rows]
-        losses = [float(torch.nn.functional.cross_entropy(one, targets)) for one in logits]
-        return int(np.argmin(losses))
+        weights = self.class_weights(targets)
+        return fit_path(self.features[rows], targets, weights, self.ranks, decays)
 
-    def _checkpoint(self, learning: Learning, restarts: list[int]) -> None:
-        metrics = {key: learning.records[-1][key] for key in ("epoch", "held_out_top1")}
-        if not self.ranks.first:
-            ray.train.report(metrics)
-            return
-        with tempfile.TemporaryDirectory() as scratch:
-            torch.save({**learning.state(), "restarts": restarts}, Path(scratch) / _CHECKPOINT)
-            ray.train.report(metrics, checkpoint=ray.train.Checkpoint.from_directory(scratch))
+    def once(self, name: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+        """What ``make`` gave, also after a restart: the first worker keeps it in a file."""
+        file = self.job.directory / PREPARED / name
+        if not file.exists():
+            made = make()
+            if self.ranks.first:
+                unfinished = file.with_suffix(".unfinished")
+                torch.save(made, unfinished)
+                unfinished.rename(file)
+            self.ranks.wait()
+        loaded: dict[str, Tensor] = torch.load(file, map_location="cpu", weights_only=True)
+        return loaded
 
-    def _restore(self, learning: Learning) -> list[int]:
-        """Load the last checkpoint, if there is one; the epochs that training went on from."""
-        checkpoint = ray.train.get_checkpoint()
-        if checkpoint is None:
-            return []
-        with checkpoint.as_directory() as directory:
-            state = torch.load(
-                Path(directory) / _CHECKPOINT, map_location=self.device, weights_only=True
-            )
-        learning.load(state)
-        return [*state["restarts"], learning.epoch]
 
-    def _finish(
-        self,
-        rows: NDArray[np.int64],
-        logits: Tensor,
-        records: list[dict[str, Any]],
-        restarts: list[int],
-    ) -> None:
-        if self.ranks.first:
-            judged = [self.photos.rows[row] for row in rows]
-            write_predictions(
-                self.job.directory,
-                HeldOut(
-                    tuple(row.image or "" for row in judged),
-                    tuple(row.category or "" for row in judged),
-                    logits.numpy(),
-                ),
-            )
-            self.network.cpu().to(memory_format=torch.contiguous_format)
-            save_network(self.network, self.job.directory / WEIGHTS)
-            result = {
-                "architecture": self.network.architecture.to_json(),
-                "records": records,
-                "restarts": restarts,
-            }
-            (self.job.directory / PREPARED / RESULT).write_text(json.dumps(result))
-        self.ranks.wait()
+def checkpoint(state: dict[str, Any], metrics: dict[str, Any], ranks: Ranks) -> None:
+    """Report an epoch to Ray; the first worker's ``state`` is what a restart goes on from."""
+    if not ranks.first:
+        ray.train.report(metrics)
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        torch.save(state, Path(scratch) / _CHECKPOINT)
+        ray.train.report(metrics, checkpoint=ray.train.Checkpoint.from_directory(scratch))
+
+
+def last_checkpoint(device: torch.device) -> dict[str, Any] | None:
+    """The state of the last checkpoint of this run, if there is one."""
+    found = ray.train.get_checkpoint()
+    if found is None:
+        return None
+    with found.as_directory() as directory:
+        state: dict[str, Any] = torch.load(
+            Path(directory) / _CHECKPOINT, map_location=device, weights_only=True
+        )
+    return state

@@ -44,6 +44,7 @@ def tuned(task: Task, **settings: object) -> tuple[dict[str, Tensor], Learning]:
         config,
         Ranks(),
         torch.device("cpu"),
+        budget=None,
         elapsed=0.0,
         progress=lambda step: None,
         checkpoint=lambda state: None,

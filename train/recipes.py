@@ -1,0 +1,236 @@
+"""The recipes: how a worker comes from labelled photos, and others, to a trained network."""
+
+import copy
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from train.budget import parse_budget
+from train.embedding import fit_embedding
+from train.features import compute_features, shared_features
+from train.finetune import FineTuning, Learning, Task, predict
+from train.probe import DECAYS
+from train.progress import Step
+from train.pseudo_labels import confident
+from train.selfsupervised import adapt_backbone
+from train.split import assign_folds, hold_out
+from train.worker import PREPARED, Worker, checkpoint, last_checkpoint
+
+# Of the budget: when the first of two fine-tunings ends, and the adaptation of the backbone.
+_FIRST_OF_TWO: Final = 0.5
+_ADAPTED: Final = 0.35
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a recipe leaves beside the network's weights.
+
+    Attributes:
+        rows: int64 [M], photos that were judged by a model that was not trained on them.
+        logits: float32 [M, classes] of those.
+        records: what happened, for run.json.
+        restarts: epochs that training went on from after a stop.
+    """
+
+    rows: NDArray[np.int64]
+    logits: Tensor
+    records: list[dict[str, Any]]
+    restarts: list[int]
+
+
+def probe(worker: Worker) -> Outcome:
+    """Out-of-fold predictions choose the penalty; then one head on everything."""
+    config = worker.job.config
+    folds = assign_folds(*worker.groups(), config.folds, config.seed)
+    used = min(config.folds, int(folds.max()) + 1)
+    everything = np.arange(len(folds))
+    logits = torch.zeros(len(DECAYS), len(folds), len(worker.job.classes))
+    for fold in range(used):
+        aside = np.flatnonzero(folds == fold)
+        rest = np.flatnonzero(folds != fold) if used > 1 else everything
+        for number, head in enumerate(worker.heads(rest)):
+            logits[number, aside] = head(worker.features[aside])
+        worker.progress(Step("probe", fold + 1, used + 1, f"fold {fold + 1}/{used}"))
+    best = int(np.argmin([float(F.cross_entropy(one, worker.targets)) for one in logits]))
+    worker.heads(everything)[best].load_into(worker.network)
+    worker.progress(Step("probe", used + 1, used + 1, f"penalty {DECAYS[best]:g}"))
+    fit_embedding(worker.network, worker.features)
+    record = {"phase": "probe", "penalty": DECAYS[best], "folds": used}
+    return Outcome(everything, logits[best], [record], [])
+
+
+def finetune(worker: Worker) -> Outcome:
+    """The probe's head first, then the network, judged on the photos set aside."""
+    task = _task(worker)
+    _start(worker, task)
+    learning, restarts = _fine_tuned(worker, task, "finetune")
+    return _outcome(worker, task, learning.records, restarts)
+
+
+def transductive(worker: Worker) -> Outcome:
+    """Fine-tune, label the unlabelled photos that the network is sure of, fine-tune on both.
+
+    Pseudo-labels (Lee 2013, ICML workshop on representation learning); the second fine-tuning
+    begins anew, so that the first one's mistakes are not learnt twice.
+    """
+    assert worker.unlabelled is not None  # the driver has checked
+    unlabelled = worker.unlabelled
+    task = _task(worker)
+    _start(worker, task)
+    records: list[dict[str, Any]] = []
+
+    def labelled() -> dict[str, Tensor]:
+        pretrained = copy.deepcopy(worker.network.backbone.state_dict())
+        learning, _ = _fine_tuned(worker, task, "first", until=_FIRST_OF_TWO)
+        records.extend(learning.records)
+        held_out = predict(worker.network, worker.photos.plain[task.held_out], worker.device)
+        logits = predict(worker.network, unlabelled.plain, worker.device)
+        sure, classes = confident(held_out, worker.targets[task.held_out], logits)
+        worker.network.backbone.load_state_dict(pretrained)
+        return {"sure": sure, "classes": classes}
+
+    found = worker.once("pseudo_labels.pt", labelled)
+    sure = np.asarray(found["sure"].numpy(), dtype=np.int64)
+    targets = torch.cat([worker.targets, found["classes"]])
+    train = np.concatenate([task.train, len(worker.photos.rows) + sure])
+    both = Task(
+        worker.photos.with_more(unlabelled),
+        targets,
+        train,
+        task.held_out,
+        worker.class_weights(targets[train]),
+    )
+    _start(worker, task)
+    learning, restarts = _fine_tuned(worker, both, "second")
+    record = {"phase": "pseudo-labels", "photos": len(sure), "of": len(unlabelled.rows)}
+    return _outcome(worker, task, [*records, record, *learning.records], restarts)
+
+
+def unsupervised(worker: Worker) -> Outcome:
+    """Adapt the backbone to all photos without their labels, then fine-tune."""
+    photos = worker.photos
+    if worker.unlabelled is not None:
+        photos = photos.with_more(worker.unlabelled)
+    records: list[dict[str, Any]] = []
+
+    def adapted() -> dict[str, Tensor]:
+        until = _seconds_until(worker, _ADAPTED)
+        records.extend(
+            adapt_backbone(
+                worker.network,
+                photos,
+                worker.ranks,
+                worker.device,
+                seed=worker.job.config.seed,
+                epochs=worker.job.config.epochs,
+                seconds=None if until is None else until - _elapsed(worker),
+                progress=worker.progress,
+            )
+        )
+        return {key: value.cpu() for key, value in worker.network.backbone.state_dict().items()}
+
+    worker.network.backbone.load_state_dict(worker.once("adapted.pt", adapted))
+    features = shared_features(
+        worker.network,
+        worker.photos.plain,
+        worker.device,
+        worker.ranks,
+        worker.job.directory / PREPARED / "adapted_features.npy",
+        lambda done, total: worker.progress(Step("features", done, total)),
+    )
+    outcome = finetune(replace(worker, features=features))
+    return replace(outcome, records=[*records, *outcome.records])
+
+
+RECIPES: Final[dict[str, Callable[[Worker], Outcome]]] = {
+    "probe": probe,
+    "finetune": finetune,
+    "transductive": transductive,
+    "unsupervised": unsupervised,
+}
+
+
+def _task(worker: Worker) -> Task:
+    """What is learnt, and what is set aside to judge it."""
+    config = worker.job.config
+    aside = hold_out(*worker.groups(), config.held_out, config.seed)
+    train = np.flatnonzero(~aside)
+    if not aside.any():
+        aside = ~aside  # too few to spare one; the driver notes it
+    weights = worker.class_weights(worker.targets[train])
+    return Task(worker.photos, worker.targets, train, np.flatnonzero(aside), weights)
+
+
+def _start(worker: Worker, task: Task) -> None:
+    """Give the network a head on the features of its backbone, where fine-tuning begins.
+
+    The head with the strongest penalty: it is the least sure of itself, so its first gradients on
+    augmented photos leave the backbone's features whole.
+    """
+    worker.heads(task.train, DECAYS[:1])[0].load_into(worker.network)
+
+
+def _fine_tuned(
+    worker: Worker, task: Task, stage: str, *, until: float = 1.0
+) -> tuple[Learning, list[int]]:
+    """Fine-tune the worker's network from its present weights, or from this stage's checkpoint.
+
+    Args:
+        worker: whose network ends with the weights to keep.
+        task: what to learn.
+        stage: name of this fine-tuning in checkpoints.
+        until: share of the budget after which it ends.
+
+    Returns:
+        what was learnt, and the epochs it went on from after a stop.
+    """
+    config = worker.job.config
+    learning = Learning.start(worker.network, config)
+    restarts: list[int] = []
+    state = last_checkpoint(worker.device)
+    if state is not None and state["stage"] == stage:
+        learning.load(state)
+        restarts = [*state["restarts"], learning.epoch]
+
+    def keep(now: Learning) -> None:
+        metrics = {key: now.records[-1][key] for key in ("epoch", "held_out_top1")}
+        whole = {**now.state(), "restarts": restarts, "stage": stage}
+        checkpoint(whole, metrics, worker.ranks)
+
+    FineTuning(
+        task,
+        config,
+        worker.ranks,
+        worker.device,
+        budget=_seconds_until(worker, until),
+        elapsed=max(0.0, _elapsed(worker) - learning.seconds),
+        progress=worker.progress,
+        checkpoint=keep,
+    ).run(learning)
+    worker.network.load_state_dict(learning.best, strict=False)
+    return learning, restarts
+
+
+def _outcome(
+    worker: Worker, task: Task, records: list[dict[str, Any]], restarts: list[int]
+) -> Outcome:
+    logits = predict(worker.network, worker.photos.plain[task.held_out], worker.device)
+    features = compute_features(worker.network, worker.photos.plain, worker.device)
+    fit_embedding(worker.network, features)
+    return Outcome(task.held_out, logits, records, restarts)
+
+
+def _seconds_until(worker: Worker, share: float) -> float | None:
+    budget = worker.job.config.budget
+    return None if budget is None else share * parse_budget(budget)
+
+
+def _elapsed(worker: Worker) -> float:
+    return time.time() - worker.job.started
