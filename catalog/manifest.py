@@ -175,9 +175,7 @@ def write_bad_rows(path: Path, bad: tuple[BadRow, ...]) -> None:
         writer.writerows((row.line, row.image, row.field, row.problem) for row in bad)
 
 
-def _read_folder(
-    source: str, needs: frozenset[str]
-) -> tuple[list[Row], list[BadRow], list[str]]:
+def _read_folder(source: str, needs: frozenset[str]) -> tuple[list[Row], list[BadRow], list[str]]:
     files, folders = list_files(source)
     photos = [file for file in files if Path(file).suffix.lower() in PHOTO_SUFFIXES]
     bad = []

@@ -49,7 +49,7 @@ def export_run(run_directory: Path | str, bundle_directory: Path | str) -> Expor
     run = read_run(run_directory)
     held_out = run.held_out()
     tree = CategoryTree(run.document.classes)
-    calibration = calibrate(tree, held_out.logits, held_out.truth)
+    calibration = calibrate(tree, held_out.logits, held_out.truth, held_out.familiarity)
     network = load_network(run.document.architecture, run.weights)
     served = ServedNetwork(network, calibration.temperature)
     spec = network.architecture.image
@@ -68,13 +68,18 @@ def export_run(run_directory: Path | str, bundle_directory: Path | str) -> Expor
             "classes": run.document.classes,
             "image": spec,
             "temperature": calibration.temperature,
-            "thresholds": {"certainty": calibration.certainty, "unknown": calibration.unknown},
+            "thresholds": {
+                "certainty": calibration.certainty,
+                "unknown": calibration.unknown,
+                "unfamiliar": calibration.unfamiliar,
+            },
             "embedding_id": embedding_id(network),
             "embedding_dimension": network.architecture.embedding,
             "match": DEFAULT_MATCH_MODEL.to_json(),
             "provenance": _provenance(run, parity),
         }
-        bundle = write_bundle(Path(bundle_directory), fields, graphs)
+        prototypes = network.prototypes.numpy() if len(network.prototypes) else None
+        bundle = write_bundle(Path(bundle_directory), fields, graphs, prototypes)
     return Exported(bundle, parity, refused)
 
 
@@ -82,7 +87,7 @@ def embedding_id(network: Network) -> str:
     """Hash of all that decides the embedding: decode, geometry, backbone, projection."""
     digest = hashlib.sha256(f"decode {DECODE_REVISION} {network.architecture.image}".encode())
     for key, value in sorted(network.state_dict().items()):
-        if not key.startswith("head."):
+        if not key.startswith("head.") and key != "prototypes":
             digest.update(key.encode())
             digest.update(value.contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]

@@ -22,23 +22,39 @@ class Calibration:
         certainty: rolled-up probability at which answers on held-out photos are right at least
             95% of the time.
         unknown: 1% of held-out photos have a likeliest class below it.
+        unfamiliar: 1% of held-out photos are less familiar; None without prototypes.
     """
 
     temperature: float
     certainty: float
     unknown: float
+    unfamiliar: float | None
 
 
 def calibrate(
-    tree: CategoryTree, logits: NDArray[np.float32], truth: tuple[str, ...]
+    tree: CategoryTree,
+    logits: NDArray[np.float32],
+    truth: tuple[str, ...],
+    familiarity: NDArray[np.float32] | None = None,
 ) -> Calibration:
-    """Fit on out-of-sample logits float32 [N, classes] and their true category paths."""
+    """Fit on photos out of sample.
+
+    Args:
+        tree: of the classes.
+        logits: float32 [N, classes].
+        truth: their category paths.
+        familiarity: float32 [N], cosine to the nearest prototype, if there are any.
+    """
     index = {path: number for number, path in enumerate(tree.classes)}
     target = np.array([index[path] for path in truth])
     temperature = _temperature(logits, target)
     probabilities = softmax(logits / temperature, axis=1).astype(np.float32)
     unknown = float(np.quantile(probabilities.max(axis=1), 1 - _KNOWN_SHARE))
-    return Calibration(temperature, _certainty(tree, probabilities, truth), unknown)
+    unfamiliar = None
+    if familiarity is not None:
+        unfamiliar = float(np.clip(np.quantile(familiarity, 1 - _KNOWN_SHARE), -1, 1))
+    certainty = _certainty(tree, probabilities, truth)
+    return Calibration(temperature, certainty, unknown, unfamiliar)
 
 
 def _temperature(logits: NDArray[np.float32], target: NDArray[np.intp]) -> float:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from catalog.errors import InvalidBundle
@@ -20,6 +22,7 @@ from catalog.match import MatchModel
 from catalog.tree import CategoryTree
 
 _DOCUMENT = "bundle.json"
+_PROTOTYPES = "prototypes.npy"
 
 
 class _Part(BaseModel):
@@ -56,10 +59,25 @@ class Thresholds(_Part):
     Attributes:
         certainty: rolled-up probability a category must reach to be the answer.
         unknown: a photo whose likeliest class stays below this is like nothing learnt.
+        unfamiliar: and so is one whose embedding has a lower cosine to every prototype; None
+            without prototypes.
     """
 
     certainty: float = Field(ge=0, le=1)
     unknown: float = Field(ge=0, le=1)
+    unfamiliar: float | None = Field(default=None, ge=-1, le=1)
+
+
+class Prototypes(_Part):
+    """Embeddings that stand for the training photos.
+
+    Attributes:
+        file: its name in the bundle: float32 [P, D], unit length, as numpy writes it.
+        sha256: of the file.
+    """
+
+    file: str = Field(pattern=r"^[\w-][\w.-]*$")
+    sha256: str
 
 
 class BundleDocument(_Part):
@@ -75,6 +93,7 @@ class BundleDocument(_Part):
         embedding_id: hash of all that decides the embedding.
         embedding_dimension: its width.
         variants: graphs by name (fp32, fp16, int8).
+        prototypes: what the training photos look like; None in bundles made before there were any.
         match: the match model, as JSON.
         provenance: run, data, versions it was made from.
     """
@@ -88,6 +107,7 @@ class BundleDocument(_Part):
     embedding_id: str
     embedding_dimension: int = Field(gt=0)
     variants: dict[str, Variant] = Field(min_length=1)
+    prototypes: Prototypes | None = None
     match: dict[str, Any]
     provenance: dict[str, Any]
 
@@ -108,6 +128,14 @@ class Bundle:
     def match_model(self) -> MatchModel:
         """The match model that came with the bundle."""
         return MatchModel.from_json(self.document.match)
+
+    def prototypes(self) -> NDArray[np.float32] | None:
+        """Embeddings that stand for the training photos, float32 [P, D]; None in older bundles."""
+        kept = self.document.prototypes
+        if kept is None:
+            return None
+        found: NDArray[np.float32] = np.load(self.directory / kept.file, allow_pickle=False)
+        return found
 
     def graph(self, variant: str) -> Path:
         """Path of a variant's graph.
@@ -156,19 +184,26 @@ def read_bundle(directory: Path | str) -> Bundle:
             fix="Export again, or copy the whole bundle again.",
         )
     for name, variant in document.variants.items():
-        _verify(directory / variant.file, variant.sha256, name)
+        _verify(directory / variant.file, variant.sha256, f"the graph of variant {name}")
+    if document.prototypes is not None:
+        kept = document.prototypes
+        _verify(directory / kept.file, kept.sha256, "the file of prototypes")
     return Bundle(directory, document)
 
 
 def write_bundle(
-    directory: Path, fields: Mapping[str, Any], graphs: Mapping[str, tuple[Path, dict[str, Any]]]
+    directory: Path,
+    fields: Mapping[str, Any],
+    graphs: Mapping[str, tuple[Path, dict[str, Any]]],
+    prototypes: NDArray[np.float32] | None = None,
 ) -> Bundle:
     """Write a new bundle: all or nothing, and never over another.
 
     Args:
         directory: where; must not exist.
-        fields: of `BundleDocument`, without ``version`` and ``variants``.
+        fields: of `BundleDocument`, without ``version``, ``variants`` and ``prototypes``.
         graphs: per variant, the graph's file (moved in) and the measured facts of `Variant`.
+        prototypes: float32 [P, D] of the training photos, if there are any.
 
     Raises:
         InvalidBundle: the directory exists.
@@ -187,7 +222,11 @@ def write_bundle(
         file = f"model.{name}.onnx"
         shutil.copyfile(graph, unfinished / file)
         variants[name] = Variant(file=file, sha256=_sha256(unfinished / file), **facts)
-    draft = BundleDocument(version="", variants=variants, **fields)
+    kept = None
+    if prototypes is not None:
+        np.save(unfinished / _PROTOTYPES, prototypes, allow_pickle=False)
+        kept = Prototypes(file=_PROTOTYPES, sha256=_sha256(unfinished / _PROTOTYPES))
+    draft = BundleDocument(version="", variants=variants, prototypes=kept, **fields)
     document = draft.model_copy(update={"version": _version(draft.model_dump(mode="json"))})
     (unfinished / _DOCUMENT).write_text(document.model_dump_json(indent=2) + "\n", encoding="utf-8")
     unfinished.rename(directory)
@@ -205,16 +244,14 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _verify(path: Path, expected: str, variant: str) -> None:
+def _verify(path: Path, expected: str, what: str) -> None:
     try:
         actual = _sha256(path)
     except OSError as error:
-        raise InvalidBundle(
-            f"variant {variant} cannot be read ({error}).", where=str(path)
-        ) from error
+        raise InvalidBundle(f"{what} cannot be read ({error}).", where=str(path)) from error
     if actual != expected:
         raise InvalidBundle(
-            f"the graph of variant {variant} was changed: its SHA-256 is {actual[:12]}..., "
+            f"{what} was changed: its SHA-256 is {actual[:12]}..., "
             f"bundle.json says {expected[:12]}....",
             where=str(path),
             fix="Copy the bundle again from where it was exported.",

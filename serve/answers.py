@@ -1,15 +1,16 @@
 """A prediction as an answer: ranked categories, and the one that is certain enough."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.familiarity import familiarity
 from catalog.tree import CategoryTree
 from inference.bundle import Thresholds
 from inference.session import Prediction
 
-Row = dict[str, object]
+Row = dict[str, Any]
 
 
 def classified(
@@ -18,6 +19,7 @@ def classified(
     prediction: Prediction,
     top_k: int,
     level: int | None,
+    prototypes: NDArray[np.float32] | None = None,
 ) -> list[Row]:
     """The `results` of a classify answer, one per photo, as plain JSON values.
 
@@ -27,17 +29,24 @@ def classified(
         prediction: of N photos.
         top_k: ranked categories at most.
         level: depth of the categories; None ranks the classes and answers as deep as is certain.
+        prototypes: float32 [P, D] of the training photos, where the bundle has them.
 
     Raises:
         InvalidRequest: the tree has no such level.
     """
     rolled = tree.roll_up(prediction.probabilities)
-    return [
+    rows = [
         _at_level(tree, thresholds, shares, nodes, top_k, level)
         if level
         else _as_deep_as_certain(tree, thresholds, shares, nodes, top_k)
         for shares, nodes in zip(prediction.probabilities, rolled, strict=True)
     ]
+    if prototypes is not None and thresholds.unfamiliar is not None:
+        near = familiarity(prediction.embeddings, prototypes)
+        for row, unlike in zip(rows, near < thresholds.unfamiliar, strict=True):
+            if unlike:
+                row["answer"] = {**row["answer"], "decision": "unknown"}
+    return rows
 
 
 def _as_deep_as_certain(

@@ -66,6 +66,7 @@ class ServedModel:
         self.document: BundleDocument = bundle.document
         self.tree = bundle.tree
         self.match_model = bundle.match_model
+        self.prototypes = bundle.prototypes()
         self.session = Session(
             bundle,
             variant=hardware.variant,

@@ -1,7 +1,10 @@
 """The embedding: features whitened with shrinkage and cut to their strongest directions."""
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from train.network import Network
 
@@ -30,3 +33,11 @@ def fit_embedding(network: Network, features: Tensor) -> None:
     with torch.no_grad():
         network.embedding.weight.copy_(weight)
         network.embedding.bias.copy_(-weight @ mean)
+
+
+def embed(network: Network, features: Tensor) -> NDArray[np.float32]:
+    """Unit embeddings float32 [N, embedding] of features float32 [N, features], on the CPU."""
+    layer = network.embedding
+    projected = features @ layer.weight.detach().cpu().T + layer.bias.detach().cpu()
+    found: NDArray[np.float32] = F.normalize(projected, dim=1).numpy()
+    return found

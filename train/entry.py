@@ -79,6 +79,7 @@ def _write(worker: Worker, outcome: Outcome) -> None:
             tuple(row.image or "" for row in judged),
             tuple(row.category or "" for row in judged),
             outcome.logits.numpy(),
+            outcome.familiarity,
         ),
     )
     network.cpu().to(memory_format=torch.contiguous_format)

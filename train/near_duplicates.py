@@ -16,6 +16,8 @@ from scipy.sparse.csgraph import connected_components
 # photos set aside are as hard as 0.83, fashion's, where products do look alike, 0.84 (truly 0.88).
 _ALIKE: Final = 0.8
 _BLOCK: Final = 2048
+# A category of fewer groups could not be split; its products are then told apart by id alone.
+_FEWEST: Final = 5
 
 
 def group_photos(
@@ -23,12 +25,13 @@ def group_photos(
 ) -> NDArray[np.intp]:
     """The group of each photo; photos of one product share it, and such as look nearly the same.
 
-    Nearly the same is a cosine of at least 0.8 between centred features, within one category.
+    Nearly the same is a cosine of at least 0.8 between centred features, within one category. Where
+    that would leave a category fewer than five groups, only its products are kept together.
 
     Args:
         features: float32 [N, F] of the pretrained backbone.
         categories: category path per photo.
-        products: product id per photo.
+        products: product id per photo; a product has one category.
 
     Returns:
         intp [N], from 0.
@@ -36,15 +39,27 @@ def group_photos(
     directions = features - features.mean(axis=0)
     directions /= np.linalg.norm(directions, axis=1, keepdims=True) + 1e-12
     _, category = np.unique(np.asarray(categories), return_inverse=True)
-    _, first, product = np.unique(np.asarray(products), return_index=True, return_inverse=True)
-    pairs = [np.stack([np.arange(len(features)), first[product]])]
+    _, product = np.unique(np.asarray(products), return_inverse=True)
+    groups = np.zeros(len(features), dtype=np.intp)
+    count = 0
     for number in range(int(category.max(initial=-1)) + 1):
         rows = np.flatnonzero(category == number)
-        pairs.extend(rows[alike] for alike in _alike(directions[rows]))
-    left, right = np.concatenate(pairs, axis=1)
-    shape = len(features), len(features)
-    edges = coo_array((np.ones(len(left), dtype=np.bool_), (left, right)), shape=shape)
-    return np.asarray(connected_components(edges, directed=False)[1], dtype=np.intp)
+        own = _grouped(directions[rows], product[rows])
+        groups[rows] = count + own
+        count += int(own.max()) + 1
+    return groups
+
+
+def _grouped(directions: NDArray[np.float32], products: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The groups of one category's photos, from 0."""
+    _, first, product = np.unique(products, return_index=True, return_inverse=True)
+    photos = np.arange(len(products))
+    left, right = np.concatenate([np.stack([photos, first[product]]), *_alike(directions)], axis=1)
+    edges = coo_array(
+        (np.ones(len(left), dtype=np.bool_), (left, right)), shape=(len(photos), len(photos))
+    )
+    count, groups = connected_components(edges, directed=False)
+    return product if count < min(_FEWEST, len(first)) else np.asarray(groups, dtype=np.intp)
 
 
 def _alike(directions: NDArray[np.float32]) -> list[NDArray[np.intp]]:

@@ -1,6 +1,6 @@
 """The network that is trained and exported: backbone, classifier head, embedding."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ class Architecture:
         classes: number of classes.
         embedding: width of the embedding.
         image: what the network sees.
+        prototypes: embeddings kept of the training photos; 0 before they are fitted.
     """
 
     backbone: str
@@ -29,6 +30,7 @@ class Architecture:
     classes: int
     embedding: int
     image: ImageSpec
+    prototypes: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for run.json."""
@@ -53,11 +55,19 @@ class Network(nn.Module):
         # Fitted by train.embedding, not learnt: DDP must not wait for its gradients.
         self.embedding = nn.Linear(architecture.features, architecture.embedding)
         self.embedding.requires_grad_(False)
+        self.prototypes: Tensor
+        kept = torch.zeros(architecture.prototypes, architecture.embedding)
+        self.register_buffer("prototypes", kept)
         # Buffers, so that they move with the module; not weights, so not saved.
         self.mean: Tensor
         self.std: Tensor
         for name, values in (("mean", architecture.image.mean), ("std", architecture.image.std)):
             self.register_buffer(name, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
+
+    def keep_prototypes(self, prototypes: Tensor) -> None:
+        """Keep embeddings float32 [P, embedding] of the training photos with the weights."""
+        self.architecture = replace(self.architecture, prototypes=len(prototypes))
+        self.prototypes = prototypes
 
     def features(self, images: Tensor) -> Tensor:
         """Pooled features; ``images`` uint8 or float32 [N, 3, S, S] on 0..255 -> [N, features]."""
@@ -108,7 +118,9 @@ def load_network(architecture: Architecture, weights: Path) -> Network:
     """The network of a finished run, in evaluation mode."""
     module, _ = create_backbone(architecture.backbone, pretrained=False)
     network = Network(module, architecture)
-    network.load_state_dict(load_file(weights))
+    saved = load_file(weights)
+    saved.setdefault("prototypes", network.prototypes)  # runs made before there were any
+    network.load_state_dict(saved)
     return network.eval()
 
 

@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from catalog.familiarity import familiarity
 from train.budget import parse_budget
-from train.embedding import fit_embedding
+from train.embedding import embed, fit_embedding
 from train.features import compute_features, shared_features
 from train.finetune import FineTuning, Learning, Task, predict
 from train.probe import DECAYS
 from train.progress import Step
+from train.prototypes import fit_prototypes
 from train.pseudo_labels import confident
 from train.selfsupervised import adapt_backbone
 from train.split import assign_folds, hold_out
@@ -35,12 +37,14 @@ class Outcome:
     Attributes:
         rows: int64 [M], photos that were judged by a model that was not trained on them.
         logits: float32 [M, classes] of those.
+        familiarity: float32 [M], their cosine to the nearest prototype of photos trained on.
         records: what happened, for run.json.
         restarts: epochs that training went on from after a stop.
     """
 
     rows: NDArray[np.int64]
     logits: Tensor
+    familiarity: NDArray[np.float32]
     records: list[dict[str, Any]]
     restarts: list[int]
 
@@ -62,8 +66,16 @@ def probe(worker: Worker) -> Outcome:
     worker.heads(everything)[best].load_into(worker.network)
     worker.progress(Step("probe", used + 1, used + 1, f"penalty {DECAYS[best]:g}"))
     fit_embedding(worker.network, worker.features)
+    embeddings = embed(worker.network, worker.features)
+    near = np.zeros(len(folds), np.float32)
+    for fold in range(used):
+        aside = folds == fold
+        rest = ~aside if used > 1 else aside
+        prototypes = fit_prototypes(embeddings[rest], worker.targets.numpy()[rest])
+        near[aside] = familiarity(embeddings[aside], prototypes)
+    _keep_prototypes(worker, embeddings)
     record = {"phase": "probe", "penalty": DECAYS[best], "folds": used}
-    return Outcome(everything, logits[best], [record], [])
+    return Outcome(everything, logits[best], near, [record], [])
 
 
 def finetune(worker: Worker) -> Outcome:
@@ -224,7 +236,18 @@ def _outcome(
     logits = predict(worker.network, worker.photos.plain[task.held_out], worker.device)
     features = compute_features(worker.network, worker.photos.plain, worker.device)
     fit_embedding(worker.network, features)
-    return Outcome(task.held_out, logits, records, restarts)
+    embeddings = embed(worker.network, features)
+    own = task.train[task.train < len(embeddings)]
+    prototypes = fit_prototypes(embeddings[own], worker.targets.numpy()[own])
+    near = familiarity(embeddings[task.held_out], prototypes)
+    _keep_prototypes(worker, embeddings)
+    return Outcome(task.held_out, logits, near, records, restarts)
+
+
+def _keep_prototypes(worker: Worker, embeddings: NDArray[np.float32]) -> None:
+    """Prototypes of all photos, those set aside with them, go with the weights."""
+    prototypes = fit_prototypes(embeddings, worker.targets.numpy())
+    worker.network.keep_prototypes(torch.from_numpy(prototypes).to(worker.device))
 
 
 def _seconds_until(worker: Worker, share: float) -> float | None:

@@ -63,11 +63,14 @@ class HeldOut:
         images: paths or URIs.
         truth: category paths.
         logits: float32 [N, classes].
+        familiarity: float32 [N], cosine to the nearest prototype of photos trained on; None in
+            runs made before there were any.
     """
 
     images: tuple[str, ...]
     truth: tuple[str, ...]
     logits: NDArray[np.float32]
+    familiarity: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,15 @@ def read_predictions(directory: Path) -> HeldOut:
     """The inverse of `write_predictions`."""
     table = pq.read_table(directory / PREDICTIONS)
     logits = np.stack(table["logits"].to_numpy()).astype(np.float32)
-    return HeldOut(tuple(table["image"].to_pylist()), tuple(table["category"].to_pylist()), logits)
+    familiarity = None
+    if "familiarity" in table.column_names:
+        familiarity = table["familiarity"].to_numpy().astype(np.float32)
+    return HeldOut(
+        tuple(table["image"].to_pylist()),
+        tuple(table["category"].to_pylist()),
+        logits,
+        familiarity,
+    )
 
 
 def read_run(directory: Path | str) -> Run:
@@ -124,15 +135,16 @@ def read_run(directory: Path | str) -> Run:
 
 
 def write_predictions(directory: Path, held_out: HeldOut) -> None:
-    """Write predictions.parquet: image, category, predicted class index, logits."""
-    table = pa.table(
-        {
-            "image": list(held_out.images),
-            "category": list(held_out.truth),
-            "predicted": held_out.logits.argmax(axis=1),
-            "logits": list(held_out.logits.astype(np.float32)),
-        }
-    )
+    """Write predictions.parquet: image, category, predicted class index, logits, familiarity."""
+    columns = {
+        "image": list(held_out.images),
+        "category": list(held_out.truth),
+        "predicted": held_out.logits.argmax(axis=1),
+        "logits": list(held_out.logits.astype(np.float32)),
+    }
+    if held_out.familiarity is not None:
+        columns["familiarity"] = held_out.familiarity.astype(np.float32)
+    table = pa.table(columns)
     pq.write_table(table, directory / PREDICTIONS)
 
 

@@ -140,9 +140,8 @@ def _unlabelled(plan: Plan) -> Manifest | None:
 def _chosen(plan: Plan, photos: int, console: Console) -> Plan:
     """The plan with recipe and backbone chosen, and why said."""
     choice = choose(plan.config, photos, this_machine(plan.config.device))
-    if choice.reason is None:
-        return plan
-    console.print(choice.reason, soft_wrap=True)
+    if choice.reason is not None:
+        console.print(choice.reason, soft_wrap=True)
     return replace(plan, config=choice.config, reason=choice.reason)
 
 

@@ -16,6 +16,7 @@ from bench.recognition.dance import measure_dance
 from bench.recognition.equality import measure_equality
 from bench.recognition.few_shot import measure_few_shot
 from bench.recognition.large_tree import measure_large_tree
+from bench.recognition.out_of_distribution import measure_out_of_distribution
 from bench.recognition.shops import measure_shops
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -41,6 +42,8 @@ def main(json_file: Path | None, work: Path | None) -> None:
         measure_calibration(figures, judged, RESULTS / "reliability.png")
         keep("new categories from a few photos")
         measure_few_shot(figures, Path(folder))
+        keep("photos of nothing the model knows")
+        measure_out_of_distribution(figures, Path(folder))
         keep("300 categories")
         measure_large_tree(figures, Path(folder))
         keep("PyTorch, graph and HTTP")

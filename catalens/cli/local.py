@@ -33,6 +33,7 @@ class LocalBundle:
     def __init__(self, directory: str, catalog: str | None = None) -> None:
         self._bundle = read_bundle(directory)
         self._session = Session(self._bundle)
+        self._prototypes = self._bundle.prototypes()
         self._catalog = None
         if catalog is not None:
             from catalog.store import Catalog  # takes seconds
@@ -46,7 +47,9 @@ class LocalBundle:
         document, tree = self._bundle.document, self._bundle.tree
         if level is not None:
             tree.level(level)  # refuses before anything is computed
-        results = classified(tree, document.thresholds, self._see(photos), top_k, level)
+        results = classified(
+            tree, document.thresholds, self._see(photos), top_k, level, self._prototypes
+        )
         return Classification.model_validate({"model": document.version, "results": results})
 
     def compare(

@@ -101,7 +101,9 @@ async def _classified(service: Service, request: Request, query: ClassifyQuery) 
         return await streamed.streamed(model, photos, names, query.top_k, query.level)
     prediction = await model.predict(photos, names)
     document = model.document
-    results = classified(model.tree, document.thresholds, prediction, query.top_k, query.level)
+    results = classified(
+        model.tree, document.thresholds, prediction, query.top_k, query.level, model.prototypes
+    )
     return Response(
         to_json({"model": document.version, "results": results}), media_type="application/json"
     )

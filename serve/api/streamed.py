@@ -49,7 +49,9 @@ async def streamed(
             else:
                 break
         document = model.document
-        (result,) = classified(model.tree, document.thresholds, seen, top_k, level)
+        (result,) = classified(
+            model.tree, document.thresholds, seen, top_k, level, model.prototypes
+        )
         return to_json(index | {"model": document.version} | result) + b"\n"
 
     async def lines(first: bytes) -> AsyncIterator[bytes]:

@@ -3,6 +3,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from catalog.errors import InvalidBundle
@@ -24,7 +25,7 @@ def fields_of(bundle: Bundle) -> dict[str, Any]:
     return {
         key: value
         for key, value in dict(bundle.document).items()
-        if key not in ("version", "variants", "schema_version")
+        if key not in ("version", "variants", "schema_version", "prototypes")
     }
 
 
@@ -135,6 +136,27 @@ def test_a_bundle_is_never_written_over_another(bundle: Bundle, copy: Path) -> N
     with pytest.raises(InvalidBundle, match="immutable"):
         write_bundle(copy, fields_of(bundle), {"fp32": (bundle.graph("fp32"), {})})
     assert (copy / "bundle.json").read_bytes() == before
+
+
+@pytest.fixture
+def familiar(bundle: Bundle, tmp_path: Path) -> Bundle:
+    """The bundle with prototypes."""
+    prototypes = np.eye(3, 32, dtype=np.float32)
+    graphs = {"fp32": (bundle.graph("fp32"), {})}
+    return write_bundle(tmp_path / "familiar", fields_of(bundle), graphs, prototypes)
+
+
+def test_prototypes_come_back_as_they_were_written(bundle: Bundle, familiar: Bundle) -> None:
+    found = read_bundle(familiar.directory).prototypes()
+    assert found is not None
+    np.testing.assert_array_equal(found, np.eye(3, 32, dtype=np.float32))
+    assert bundle.prototypes() is None
+
+
+def test_changed_prototypes_are_refused(familiar: Bundle) -> None:
+    np.save(familiar.directory / "prototypes.npy", np.eye(2, 32, dtype=np.float32))
+    with pytest.raises(InvalidBundle, match="the file of prototypes was changed"):
+        read_bundle(familiar.directory)
 
 
 def test_an_export_that_stopped_half_way_leaves_no_bundle(bundle: Bundle, tmp_path: Path) -> None:

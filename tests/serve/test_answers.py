@@ -37,6 +37,17 @@ def test_a_photo_like_nothing_learnt_is_unknown() -> None:
     assert answer(0.34, 0.33, 0.33)["decision"] == "unknown"
 
 
+def test_a_photo_far_from_all_training_photos_is_unknown_however_sure_the_class() -> None:
+    thresholds = Thresholds(certainty=0.8, unknown=0.35, unfamiliar=0.5)
+    shares = np.array([[0.97, 0.02, 0.01]] * 2, np.float32)
+    embeddings = np.array([[1.0, 0.0], [-0.6, 0.8]], np.float32)
+    prototypes = np.array([[0.8, 0.6], [1.0, 0.0]], np.float32)
+    near, far = classified(TREE, thresholds, Prediction(shares, embeddings), 2, None, prototypes)
+    assert near["answer"]["decision"] == "auto"
+    assert far["answer"]["decision"] == "unknown"
+    assert far["answer"]["path"] == "Toys/Car"
+
+
 def test_a_level_is_answered_with_its_own_certainty() -> None:
     found = answer(0.5, 0.45, 0.05, level=1)
     assert (found["path"], found["decision"]) == ("Toys", "auto")

@@ -48,3 +48,12 @@ def test_many_photos_of_one_category_are_compared_in_blocks() -> None:
     groups = group_photos(features, ["a"] * 5000, [str(row) for row in range(5000)])
     assert groups[4999] == groups[0]
     assert len(set(groups.tolist())) == 4999
+
+
+def test_a_category_whose_products_all_look_alike_is_split_by_product() -> None:
+    features = _features(60)
+    features[:8] = features[0] + 0.1 * features[:8]
+    products = ["p", "p", "q", "q", "r", "r", "s", "s", *map(str, range(52))]
+    groups = group_photos(features, ["a"] * 8 + ["b"] * 52, products)
+    assert groups[:8].tolist() == np.repeat(groups[:8:2], 2).tolist()
+    assert len(set(groups[:8].tolist())) == 4
