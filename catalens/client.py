@@ -60,11 +60,29 @@ class Placed(PathProbability):
     decision: Decision
 
 
+class TrainingPhoto(_Answer):
+    """A training photo that is like the one asked about; ``photo`` is a small JPEG in base64."""
+
+    image: str
+    path: str
+    similarity: float
+    photo: str
+
+
+class Explanation(_Answer):
+    """Why a photo got its answer; ``saliency`` is a JPEG in base64, bright where it mattered."""
+
+    path: str
+    saliency: str
+    nearest: list[TrainingPhoto]
+
+
 class Classified(_Answer):
-    """One photo's answer and the ranked categories."""
+    """One photo's answer and the ranked categories; the explanation where it was asked for."""
 
     answer: Placed
     categories: list[PathProbability]
+    explanation: Explanation | None = None
 
 
 class Classification(_Answer):
@@ -185,7 +203,12 @@ class Client:
         self._http.close()
 
     def classify(
-        self, photos: Sequence[bytes], *, top_k: int = 5, level: int | None = None
+        self,
+        photos: Sequence[bytes],
+        *,
+        top_k: int = 5,
+        level: int | None = None,
+        explain: bool = False,
     ) -> Classification:
         """Which categories encoded photos show.
 
@@ -193,8 +216,13 @@ class Client:
             photos: one or more.
             top_k: ranked categories per photo.
             level: depth of the categories; as deep as is certain if not given.
+            explain: say why; of one photo only.
         """
-        params: dict[str, int] = {"top_k": top_k} | ({} if level is None else {"level": level})
+        params: dict[str, int | str] = {"top_k": top_k}
+        if level is not None:
+            params["level"] = level
+        if explain:
+            params["explain"] = "true"
         if len(photos) == 1:
             return self._ask(
                 Classification,

@@ -9,7 +9,16 @@ import numpy as np
 from catalog.match import MatchModel, pair_score
 from catalog.names import Name, normalise
 from catalog.path_words import path_affinities
-from catalog.pool import CategoriseWeights, Floats, hand_on, loudness, pool, tally, vote
+from catalog.pool import (
+    CategoriseWeights,
+    Floats,
+    hand_on,
+    loudness,
+    pool,
+    tally,
+    vote,
+    with_novel,
+)
 
 __all__ = [
     "Categorisation",
@@ -33,6 +42,7 @@ class Neighbour:
         id, name, path: the product and the category it is filed under.
         image_similarity: cosine of the embeddings, or None.
         name_similarity: of `compare_names`, 0 to 1, or None.
+        prototype_similarity: cosine to the mean of the category's products near by photo, or None.
     """
 
     id: str
@@ -40,6 +50,7 @@ class Neighbour:
     path: str
     image_similarity: float | None
     name_similarity: float | None
+    prototype_similarity: float | None = None
 
 
 @dataclass(frozen=True)
@@ -94,14 +105,16 @@ def categorise(
     weights: CategoriseWeights = DEFAULT_WEIGHTS,
     certainty: float = 0.9,
     name: str | Name | None = None,
+    familiarity: float | None = None,
 ) -> Categorisation:
     """Pools what classifier, photos and names say into a category.
 
     With C the union of the classifier's classes and the neighbours' categories, each part is a
     distribution over C:
 
-        m(c) = p(c) of the classifier; `novel` for a category it does not know, so that a few
-            filed photos make a new category before the next training
+        m(c) = p(c) of the classifier; for a category it does not know how near its prototype is
+            (`pool.with_novel`), so that a few filed photos make a new category before the next
+            training
         v(c) = (sum of k_j over neighbours j in c  +  1 / |C|) / (sum of k_j  +  1)
             with k_j = exp((similarity_j - floor) / temperature), once over the image similarities
             and once over those of names: without a near neighbour v is flat and says nothing
@@ -119,6 +132,8 @@ def categorise(
     Args:
         neighbours: union of image and name searches, each product once.
         class_probabilities: leaf path -> probability, or None without a photo.
+        familiarity: of the photo, cosine to the nearest prototype of the photos that the
+            classifier learnt from, or None.
         certainty: probability from which the decision is `auto`.
         name: the product's own name, where it has one.
 
@@ -133,7 +148,7 @@ def categorise(
     paths = list(dict.fromkeys([*(class_probabilities or ()), *(e.path for e in evidence)]))
     if not paths:
         return Categorisation(None, 0.0, "unknown", (), ())
-    parts = _parts(neighbours, class_probabilities, name, paths, weights)
+    parts = _parts(neighbours, class_probabilities, name, paths, weights, familiarity)
     probabilities = pool(parts, weights.smoothing, len(paths))
     same = [e for e in evidence if _is_same(e, model)]
     if same:
@@ -184,7 +199,14 @@ def suggest_tags(
 
 def _evidence(neighbour: Neighbour, model: MatchModel) -> Evidence:
     score = pair_score(model, neighbour.image_similarity, neighbour.name_similarity)
-    return Evidence(**vars(neighbour), score=score)
+    return Evidence(
+        id=neighbour.id,
+        name=neighbour.name,
+        path=neighbour.path,
+        image_similarity=neighbour.image_similarity,
+        name_similarity=neighbour.name_similarity,
+        score=score,
+    )
 
 
 def _is_same(evidence: Evidence, model: MatchModel) -> bool:
@@ -202,12 +224,16 @@ def _parts(
     name: str | Name | None,
     paths: Sequence[str],
     weights: CategoriseWeights,
+    familiarity: float | None = None,
 ) -> list[tuple[float, Floats]]:
     """The parts that are there, each with its exponent; none for what is absent."""
     parts: list[tuple[float, Floats]] = []
     if class_probabilities:
-        known = [class_probabilities.get(path, weights.novel) for path in paths]
-        parts.append((weights.classifier, np.array(known)))
+        prototypes = {
+            n.path: n.prototype_similarity for n in neighbours if n.prototype_similarity is not None
+        }
+        shares = with_novel(class_probabilities, prototypes, familiarity, paths, weights)
+        parts.append((weights.classifier, shares))
     images = [(n.path, n.image_similarity) for n in neighbours if n.image_similarity is not None]
     names = [(n.path, n.name_similarity) for n in neighbours if n.name_similarity is not None]
     for exponent, floor, temperature, near in (

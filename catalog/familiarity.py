@@ -21,3 +21,12 @@ def familiarity(
         float32 [N].
     """
     return np.asarray((embeddings @ prototypes.T).max(axis=1), dtype=np.float32)
+
+
+def most_familiar(
+    embedding: NDArray[np.float32] | None, prototypes: NDArray[np.float32] | None
+) -> float | None:
+    """`familiarity` of one photo's float32 [D]; None where there is no photo or no prototype."""
+    if embedding is None or prototypes is None:
+        return None
+    return float(familiarity(embedding[None], prototypes)[0])

@@ -139,12 +139,22 @@ def jpeg_copy(
         turn = _orientation(photo)
         photo = _eight_bit(photo)
         photo.thumbnail((longest_side, longest_side), Image.Resampling.BICUBIC, reducing_gap=2.0)
-        copy = _upright(_on_white(photo), turn)
-        out = io.BytesIO()
-        copy.save(out, "JPEG", quality=85)
-        return out.getvalue()
+        return _encoded(_upright(_on_white(photo), turn))
     except Exception as error:  # each decoder plugin raises its own family
         raise _unreadable(error, where) from error
+
+
+def jpeg(pixels: NDArray[np.uint8], longest_side: int) -> bytes:
+    """Pixels uint8 [H, W, 3] as a JPEG, longest side at most ``longest_side`` px."""
+    photo = Image.fromarray(pixels)
+    photo.thumbnail((longest_side, longest_side), Image.Resampling.BICUBIC)
+    return _encoded(photo)
+
+
+def _encoded(photo: Image.Image) -> bytes:
+    out = io.BytesIO()
+    photo.save(out, "JPEG", quality=85)
+    return out.getvalue()
 
 
 def _open(data: bytes, limits: ImageLimits, where: str) -> Image.Image:

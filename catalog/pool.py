@@ -29,7 +29,11 @@ class CategoriseWeights:
         classifier, image, name: exponents of the three parts, 0 or more.
         image_floor, name_floor: similarity at which a neighbour says as much as none at all.
         image_temperature, name_temperature: a neighbour nearer by this much counts e times more.
-        novel: what the classifier is taken to say of a category it does not know, over 0.
+        novel: what the classifier is taken to say of a category it does not know and of which
+            no photo is near, over 0.
+        novel_lead: added to the prototype similarity of such a category: the photos it was made
+            from are few, and the embedding never learnt to tell them apart.
+        novel_temperature: a category that is nearer by this much counts e times more.
         smoothing: share of each part that is spread over all categories, over 0.
         words, words_floor, words_temperature: the same three for the words of the product's name
             against those of the category paths.
@@ -44,6 +48,8 @@ class CategoriseWeights:
     name_floor: float = 0.2
     name_temperature: float = 0.2
     novel: float = 0.4
+    novel_lead: float = 0.1
+    novel_temperature: float = 0.09
     smoothing: float = 0.002
     little: float = 0.3
     words: float = 0.5
@@ -56,6 +62,7 @@ class CategoriseWeights:
             "name_temperature",
             "words_temperature",
             "novel",
+            "novel_temperature",
             "smoothing",
         )
         for field in fields(self):
@@ -86,6 +93,49 @@ class CategoriseWeights:
                 where="categorise weights",
                 fix="Write them with CategoriseWeights.to_json.",
             ) from error
+
+
+def with_novel(
+    class_probabilities: Mapping[str, float],
+    prototypes: Mapping[str, float],
+    familiarity: float | None,
+    paths: Sequence[str],
+    weights: CategoriseWeights,
+) -> Floats:
+    """What the classifier says of every path, with those it does not know beside its classes.
+
+    A softmax over prototype similarities (Snell et al. 2017, arXiv:1703.05175) shares the photo out
+    between the classes together, at the nearest prototype of any, and each novel category; the
+    classifier then divides the first share. So a class gives nothing to its own kind's neighbours.
+
+    Args:
+        class_probabilities: class -> probability.
+        prototypes: category -> cosine to its mean in the catalog, for those near the photo.
+        familiarity: cosine to the nearest prototype the classifier learnt from, or None.
+        paths: classes and novel categories.
+
+    Returns:
+        float64 [len(paths)]; need not sum to 1.
+    """
+    known = [near for path, near in prototypes.items() if path in class_probabilities]
+    anchor = max([*known, *([] if familiarity is None else [familiarity])], default=None)
+    novel = {path: near for path, near in prototypes.items() if path not in class_probabilities}
+    odds = {
+        path: math.exp((near + weights.novel_lead - anchor) / weights.novel_temperature)
+        for path, near in novel.items()
+        if anchor is not None
+    }
+    whole = 1 + sum(odds.values())
+    return np.array(
+        [
+            class_probabilities[path] / whole
+            if path in class_probabilities
+            else odds[path] / whole
+            if path in odds
+            else weights.novel
+            for path in paths
+        ]
+    )
 
 
 def tally(voters: Sequence[str], counts: Floats, paths: Sequence[str]) -> Floats:

@@ -48,7 +48,8 @@ class Hit:
     """A product that a search found.
 
     Attributes:
-        product: without its embedding and photos, which `Catalog.get` reads.
+        product: without its photos, and without its embedding unless that was asked for;
+            `Catalog.get` reads them.
         similarity: from `search_image` the cosine, in [-1, 1]; from `search_name` the BM25
             score, above 0 and unbounded.
     """
@@ -173,7 +174,12 @@ class Catalog:
             yield from batch["id"].to_pylist()
 
     def search_image(
-        self, embedding: NDArray[np.float32], limit: int = 10, where: Filter | None = None
+        self,
+        embedding: NDArray[np.float32],
+        limit: int = 10,
+        where: Filter | None = None,
+        *,
+        with_embeddings: bool = False,
     ) -> list[Hit]:
         """Nearest products by cosine, best first; those without an embedding are never found.
 
@@ -181,6 +187,7 @@ class Catalog:
             embedding: float32 [D], of any length but zero.
             limit: hits at most, from 1.
             where: which products may be found.
+            with_embeddings: read those of the products found, too.
 
         Raises:
             InvalidRequest: wrong shape or dtype, a value that is not finite, a limit below 1, or
@@ -193,9 +200,10 @@ class Catalog:
             )
         query: Any = self._table.search(embedding, vector_column_name="embedding")
         query = query.distance_type("cosine").refine_factor(_REFINE_FACTOR)
+        columns = ["embedding"] if with_embeddings else []
         return [
             Hit(to_product(row), float(np.clip(1.0 - row["_distance"], -1.0, 1.0)))
-            for row in _found(query, "_distance", limit, where)
+            for row in _found(query, ["_distance", *columns], limit, where)
         ]
 
     def search_name(self, text: str, limit: int = 10, where: Filter | None = None) -> list[Hit]:
@@ -216,7 +224,7 @@ class Catalog:
         words = unicodedata.normalize("NFC", text)
         query: Any = self._table.search(words, query_type="fts", fts_columns="name")
         return [
-            Hit(to_product(row), row["_score"]) for row in _found(query, "_score", limit, where)
+            Hit(to_product(row), row["_score"]) for row in _found(query, ["_score"], limit, where)
         ]
 
     def maintain(self, vector_index_above: int = VECTOR_INDEX_ABOVE) -> None:
@@ -264,11 +272,13 @@ def _ensure_name_index(table: lancedb.table.Table) -> None:
         table.create_index("name", config=config, name=_NAME_INDEX)
 
 
-def _found(query: Any, score: str, limit: int, where: Filter | None) -> list[dict[str, Any]]:
+def _found(
+    query: Any, columns: list[str], limit: int, where: Filter | None
+) -> list[dict[str, Any]]:
     if limit < 1:
         raise InvalidRequest(f"A search for {limit} products.", where="limit", fix="Ask for 1.")
     condition = predicate(where)
     if condition is not None:
         query = query.where(condition)
-    rows: list[dict[str, Any]] = query.select([*SUMMARY, score]).limit(limit).to_list()
+    rows: list[dict[str, Any]] = query.select([*SUMMARY, *columns]).limit(limit).to_list()
     return rows

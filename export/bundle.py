@@ -79,7 +79,7 @@ def export_run(run_directory: Path | str, bundle_directory: Path | str) -> Expor
             "provenance": _provenance(run, parity),
         }
         prototypes = network.prototypes.numpy() if len(network.prototypes) else None
-        bundle = write_bundle(Path(bundle_directory), fields, graphs, prototypes)
+        bundle = write_bundle(Path(bundle_directory), fields, graphs, prototypes, run.examples)
     return Exported(bundle, parity, refused)
 
 

@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from catalog.errors import InvalidBundle
+from catalog.examples import Examples, read_examples
 from catalog.images import ImageSpec
 from catalog.match import MatchModel
 from catalog.tree import CategoryTree
 
 _DOCUMENT = "bundle.json"
 _PROTOTYPES = "prototypes.npy"
+_EXAMPLES = "examples.parquet"
 
 
 class _Part(BaseModel):
@@ -68,11 +70,11 @@ class Thresholds(_Part):
     unfamiliar: float | None = Field(default=None, ge=-1, le=1)
 
 
-class Prototypes(_Part):
-    """Embeddings that stand for the training photos.
+class KeptFile(_Part):
+    """A file of the bundle beside its graphs.
 
     Attributes:
-        file: its name in the bundle: float32 [P, D], unit length, as numpy writes it.
+        file: its name in the bundle.
         sha256: of the file.
     """
 
@@ -93,7 +95,9 @@ class BundleDocument(_Part):
         embedding_id: hash of all that decides the embedding.
         embedding_dimension: its width.
         variants: graphs by name (fp32, fp16, int8).
-        prototypes: what the training photos look like; None in bundles made before there were any.
+        prototypes: what the training photos look like, float32 [P, D] of unit length as numpy
+            writes it; None in bundles made before there were any.
+        examples: training photos to show, as `catalog.examples` writes them; None likewise.
         match: the match model, as JSON.
         provenance: run, data, versions it was made from.
     """
@@ -107,7 +111,8 @@ class BundleDocument(_Part):
     embedding_id: str
     embedding_dimension: int = Field(gt=0)
     variants: dict[str, Variant] = Field(min_length=1)
-    prototypes: Prototypes | None = None
+    prototypes: KeptFile | None = None
+    examples: KeptFile | None = None
     match: dict[str, Any]
     provenance: dict[str, Any]
 
@@ -136,6 +141,11 @@ class Bundle:
             return None
         found: NDArray[np.float32] = np.load(self.directory / kept.file, allow_pickle=False)
         return found
+
+    def examples(self) -> Examples | None:
+        """Training photos to show beside an answer; None in older bundles."""
+        kept = self.document.examples
+        return None if kept is None else read_examples(self.directory / kept.file)
 
     def graph(self, variant: str) -> Path:
         """Path of a variant's graph.
@@ -185,9 +195,9 @@ def read_bundle(directory: Path | str) -> Bundle:
         )
     for name, variant in document.variants.items():
         _verify(directory / variant.file, variant.sha256, f"the graph of variant {name}")
-    if document.prototypes is not None:
-        kept = document.prototypes
-        _verify(directory / kept.file, kept.sha256, "the file of prototypes")
+    for kept, what in ((document.prototypes, "prototypes"), (document.examples, "examples")):
+        if kept is not None:
+            _verify(directory / kept.file, kept.sha256, f"the file of {what}")
     return Bundle(directory, document)
 
 
@@ -196,14 +206,16 @@ def write_bundle(
     fields: Mapping[str, Any],
     graphs: Mapping[str, tuple[Path, dict[str, Any]]],
     prototypes: NDArray[np.float32] | None = None,
+    examples: Path | None = None,
 ) -> Bundle:
     """Write a new bundle: all or nothing, and never over another.
 
     Args:
         directory: where; must not exist.
-        fields: of `BundleDocument`, without ``version``, ``variants`` and ``prototypes``.
+        fields: of `BundleDocument`, without ``version`` and all that has files.
         graphs: per variant, the graph's file (moved in) and the measured facts of `Variant`.
         prototypes: float32 [P, D] of the training photos, if there are any.
+        examples: file of training photos to show, if there is one.
 
     Raises:
         InvalidBundle: the directory exists.
@@ -222,11 +234,14 @@ def write_bundle(
         file = f"model.{name}.onnx"
         shutil.copyfile(graph, unfinished / file)
         variants[name] = Variant(file=file, sha256=_sha256(unfinished / file), **facts)
-    kept = None
+    kept: dict[str, Any] = {}
     if prototypes is not None:
         np.save(unfinished / _PROTOTYPES, prototypes, allow_pickle=False)
-        kept = Prototypes(file=_PROTOTYPES, sha256=_sha256(unfinished / _PROTOTYPES))
-    draft = BundleDocument(version="", variants=variants, prototypes=kept, **fields)
+        kept["prototypes"] = _kept(unfinished / _PROTOTYPES)
+    if examples is not None:
+        shutil.copyfile(examples, unfinished / _EXAMPLES)
+        kept["examples"] = _kept(unfinished / _EXAMPLES)
+    draft = BundleDocument(version="", variants=variants, **kept, **fields)
     document = draft.model_copy(update={"version": _version(draft.model_dump(mode="json"))})
     (unfinished / _DOCUMENT).write_text(document.model_dump_json(indent=2) + "\n", encoding="utf-8")
     unfinished.rename(directory)
@@ -237,6 +252,10 @@ def _version(document: dict[str, Any]) -> str:
     content = {key: value for key, value in document.items() if key != "version"}
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def _kept(path: Path) -> KeptFile:
+    return KeptFile(file=path.name, sha256=_sha256(path))
 
 
 def _sha256(path: Path) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.categorise import Categorisation
+from catalog.familiarity import most_familiar
 from catalog.manifest import BadRow, Manifest, Row
 from catalog.metrics import classification_report
 from catalog.tree import CategoryTree
@@ -101,7 +102,8 @@ def evaluate(
         answers = None
     else:
         tree = CategoryTree(sorted({*bundle.document.classes, *catalog.categories()}))
-        answers = [(one.row, _categorise(bundle, catalog, one)) for one in seen]
+        prototypes = bundle.prototypes()
+        answers = [(one.row, _categorise(bundle, prototypes, catalog, one)) for one in seen]
         judged = [(row, _shares(answer, tree)) for row, answer in answers]
     manifest.with_bad(bad, bad_rows_file)
     truth = [row.category or "" for row, _ in judged]
@@ -144,10 +146,17 @@ def _judgeable(
             progress(done, len(rows))
 
 
-def _categorise(bundle: Bundle, catalog: "Catalog", seen: SeenRow) -> Categorisation:
+def _categorise(
+    bundle: Bundle,
+    prototypes: NDArray[np.float32] | None,
+    catalog: "Catalog",
+    seen: SeenRow,
+) -> Categorisation:
     row = seen.row
     neighbours = find_neighbours(catalog, seen.embedding, row.name, without=row.id)
-    return place(bundle.document, bundle.match_model, neighbours, seen.probabilities, row.name)
+    near = most_familiar(seen.embedding, prototypes)
+    document, model = bundle.document, bundle.match_model
+    return place(document, model, neighbours, seen.probabilities, row.name, near)
 
 
 def _shares(answer: Categorisation, tree: CategoryTree) -> NDArray[np.float32]:

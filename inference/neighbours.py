@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from catalog.categorise import Neighbour
 from catalog.names import Name, compare_names, normalise
+from inference.session import mean_embedding
 
 if TYPE_CHECKING:  # LanceDB takes seconds to import
+    from catalog.product import Product
     from catalog.store import Catalog, Hit
 
 MOST_NEIGHBOURS = 50
@@ -46,8 +48,14 @@ def find_neighbours(
         asked = None
     found: dict[str, Neighbour] = {}
     if embedding is not None:
-        for hit in catalog.search_image(embedding, limit + (without is not None)):
-            _add(found, hit, asked, hit.similarity)
+        most = limit + (without is not None)
+        hits = catalog.search_image(embedding, most, with_embeddings=True)
+        prototypes = _prototype_similarities(
+            embedding, [hit.product for hit in hits if hit.product.id != without]
+        )
+        for hit in hits:
+            similar = prototypes.get(hit.product.category or "")
+            _add(found, hit, asked, hit.similarity, similar)
     if name and asked is not None:
         for hit in catalog.search_name(name, limit + (without is not None)):
             if hit.product.id not in found:
@@ -57,8 +65,25 @@ def find_neighbours(
     return list(found.values())
 
 
+def _prototype_similarities(
+    embedding: NDArray[np.float32], products: list["Product"]
+) -> dict[str, float]:
+    """Cosine to the mean of each category's products (Snell et al. 2017, arXiv:1703.05175)."""
+    by_category: dict[str, list[NDArray[np.float32]]] = {}
+    for product in products:
+        if product.category is not None and product.embedding is not None:
+            by_category.setdefault(product.category, []).append(product.embedding)
+    return {
+        path: float(mean_embedding(np.stack(own)) @ embedding) for path, own in by_category.items()
+    }
+
+
 def _add(
-    found: dict[str, Neighbour], hit: "Hit", asked: Name | None, image_similarity: float | None
+    found: dict[str, Neighbour],
+    hit: "Hit",
+    asked: Name | None,
+    image_similarity: float | None,
+    prototype_similarity: float | None = None,
 ) -> None:
     product = hit.product
     if product.category is None:
@@ -67,5 +92,10 @@ def _add(
     if asked is not None and product.name:
         name_similarity = compare_names(asked, product.name).similarity
     found[product.id] = Neighbour(
-        product.id, product.name, product.category, image_similarity, name_similarity
+        product.id,
+        product.name,
+        product.category,
+        image_similarity,
+        name_similarity,
+        prototype_similarity,
     )

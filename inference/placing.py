@@ -19,6 +19,7 @@ def place(
     neighbours: Sequence[Neighbour],
     probabilities: NDArray[np.float32] | None,
     name: str | None,
+    familiarity: float | None = None,
 ) -> Categorisation:
     """Pool neighbours, the classifier's probabilities and the words of the name.
 
@@ -28,12 +29,15 @@ def place(
         neighbours: of `find_neighbours`; none without a catalog.
         probabilities: float32 [classes] of the photo, or None.
         name: as the shop writes it, or None.
+        familiarity: of the photo, where the bundle has prototypes.
     """
     shares = None
     if probabilities is not None:
         shares = dict(zip(document.classes, probabilities.tolist(), strict=True))
     certainty = document.thresholds.certainty
-    found = categorise(neighbours, shares, model, certainty=certainty, name=name)
+    found = categorise(
+        neighbours, shares, model, certainty=certainty, name=name, familiarity=familiarity
+    )
     if name is None or found.path is not None or found.alternatives:
         return found
     # A name alone and nothing near it: its words may still say something.

@@ -5,16 +5,19 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catalog.errors import InvalidBundle
+from catalog.examples import Examples
 from catalog.images import ImageLimits, decode
 from inference.bundle import BundleDocument, read_bundle
 from inference.devices import Device, GpuConfig, VariantName
+from inference.explain import covered, explanation
 from inference.session import Prediction, Session
 from serve.batching import Batcher
 from serve.settings import Settings
@@ -62,7 +65,7 @@ class ServedModel:
                 fix="Copy it to this machine.",
             )
         self.uri = uri
-        bundle = read_bundle(Path(uri))
+        self._bundle = bundle = read_bundle(Path(uri))
         self.document: BundleDocument = bundle.document
         self.tree = bundle.tree
         self.match_model = bundle.match_model
@@ -101,6 +104,11 @@ class ServedModel:
         )
         watch.serving(self.document.version, self.session.variant, self.session.device)
 
+    @cached_property
+    def examples(self) -> Examples | None:
+        """Training photos to show beside an answer, read when first asked for."""
+        return self._bundle.examples()
+
     async def predict(self, photos: Sequence[bytes], names: Sequence[str]) -> Prediction:
         """Classify and embed encoded photos.
 
@@ -117,6 +125,42 @@ class ServedModel:
             return decode(photos[place], self.document.image, self._limits, where=names[place])
 
         return await self.batcher.submit(len(photos), decode_at)
+
+    async def explain(
+        self, photo: bytes, name: str, prediction: Prediction, path: str
+    ) -> dict[str, Any]:
+        """Why a photo got its answer: the `explanation` of a classify answer.
+
+        The photos with a part covered wait in the queue like any others, a batch at a time.
+
+        Args:
+            photo: encoded.
+            name: what to call it in an error.
+            prediction: of that photo alone.
+            path: the category answered.
+
+        Raises:
+            Overloaded: the queue is full.
+        """
+        spec = self.document.image
+        pixels = await asyncio.to_thread(decode, photo, spec, self._limits, where=name)
+        copies = covered(pixels)
+        step = self.session.batch_sizes[-1]
+        seen = []
+        for start in range(0, len(copies), step):
+            part = list(copies[start : start + step])
+            seen.append((await self.batcher.submit(len(part), part.__getitem__)).probabilities)
+        return await asyncio.to_thread(
+            lambda: explanation(
+                self.tree,
+                path,
+                pixels,
+                prediction.probabilities[0],
+                np.concatenate(seen),
+                prediction.embeddings[0],
+                self.examples,
+            )
+        )
 
     async def answers(self) -> bool:
         """Whether the graph gives answers now: one did lately, or one does past the queue."""

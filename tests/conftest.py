@@ -19,10 +19,12 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     import torch
 
-    from catalog.images import decode
+    from catalog.examples import Examples, write_examples
+    from catalog.images import decode, jpeg
     from catalog.match import DEFAULT_MATCH_MODEL
     from export.graph import ServedNetwork, write_graph
     from inference.bundle import write_bundle
+    from train.embedding import embed
     from train.network import new_network
 
     torch.manual_seed(0)
@@ -53,5 +55,12 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "provenance": {"recipe": "test"},
     }
     graphs = {"fp32": (directory / "model.onnx", {"accuracy": 1.0, "agreement": 1.0})}
-    write_bundle(directory / "bundle", fields, graphs)
+    examples = Examples(
+        tuple(f"{path}-{number}.jpg" for path in classes for number in range(_PHOTOS_PER_CLASS)),
+        tuple(path for path in classes for _ in range(_PHOTOS_PER_CLASS)),
+        embed(network, features),
+        tuple(jpeg(photo, 64) for photo in photos),
+    )
+    write_examples(directory / "examples.parquet", examples)
+    write_bundle(directory / "bundle", fields, graphs, examples=directory / "examples.parquet")
     return directory / "bundle"

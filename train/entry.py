@@ -6,14 +6,16 @@ import ray.train
 import ray.train.torch
 import torch
 
+from catalog.examples import write_examples
 from train.distributed import Ranks
 from train.embedding import embedding_width
+from train.examples import choose_examples
 from train.features import shared_features
 from train.network import new_network, save_network
 from train.photos import open_photos
 from train.progress import ProgressWriter, Step
 from train.recipes import RECIPES, Outcome
-from train.run import WEIGHTS, HeldOut, write_predictions
+from train.run import EXAMPLES, WEIGHTS, HeldOut, write_predictions
 from train.worker import PREPARED, PROGRESS, RESULT, UNLABELLED, Job, Worker
 
 
@@ -82,6 +84,8 @@ def _write(worker: Worker, outcome: Outcome) -> None:
             outcome.familiarity,
         ),
     )
+    examples = choose_examples(worker.photos, outcome.embeddings, worker.targets.numpy())
+    write_examples(job.directory / EXAMPLES, examples)
     network.cpu().to(memory_format=torch.contiguous_format)
     save_network(network, job.directory / WEIGHTS)
     result = {

@@ -51,6 +51,12 @@ class Head:
         """Logits float32 [N, classes]."""
         return features @ self.weight.T + self.bias
 
+    @classmethod
+    def of(cls, network: Network) -> "Head":
+        """A copy of the network's head, on the CPU."""
+        head = network.head
+        return cls(head.weight.detach().cpu().clone(), head.bias.detach().cpu().clone())
+
     def load_into(self, network: Network) -> None:
         """Make this the network's head."""
         with torch.no_grad():

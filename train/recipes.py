@@ -14,10 +14,11 @@ from torch.nn import functional as F
 
 from catalog.familiarity import familiarity
 from train.budget import parse_budget
+from train.discriminant import fit_discriminant, joined
 from train.embedding import embed, fit_embedding
 from train.features import compute_features, shared_features
 from train.finetune import FineTuning, Learning, Task, predict
-from train.probe import DECAYS
+from train.probe import DECAYS, Head
 from train.progress import Step
 from train.prototypes import fit_prototypes
 from train.pseudo_labels import confident
@@ -38,6 +39,7 @@ class Outcome:
         rows: int64 [M], photos that were judged by a model that was not trained on them.
         logits: float32 [M, classes] of those.
         familiarity: float32 [M], their cosine to the nearest prototype of photos trained on.
+        embeddings: float32 [N, D], unit length, of all labelled photos.
         records: what happened, for run.json.
         restarts: epochs that training went on from after a stop.
     """
@@ -45,6 +47,7 @@ class Outcome:
     rows: NDArray[np.int64]
     logits: Tensor
     familiarity: NDArray[np.float32]
+    embeddings: NDArray[np.float32]
     records: list[dict[str, Any]]
     restarts: list[int]
 
@@ -75,7 +78,7 @@ def probe(worker: Worker) -> Outcome:
         near[aside] = familiarity(embeddings[aside], prototypes)
     _keep_prototypes(worker, embeddings)
     record = {"phase": "probe", "penalty": DECAYS[best], "folds": used}
-    return Outcome(everything, logits[best], near, [record], [])
+    return Outcome(everything, logits[best], near, embeddings, [record], [])
 
 
 def finetune(worker: Worker) -> Outcome:
@@ -233,15 +236,19 @@ def _fine_tuned(
 def _outcome(
     worker: Worker, task: Task, records: list[dict[str, Any]], restarts: list[int]
 ) -> Outcome:
-    logits = predict(worker.network, worker.photos.plain[task.held_out], worker.device)
     features = compute_features(worker.network, worker.photos.plain, worker.device)
+    own = task.train[task.train < len(features)]  # the rest is known by pseudo-labels alone
+    trained = Head.of(worker.network)
+    second = fit_discriminant(features[own], worker.targets[own], len(worker.job.classes))
+    head = joined(trained, second, features[own])
+    head.load_into(worker.network)
+    logits = head(features[task.held_out])
     fit_embedding(worker.network, features)
     embeddings = embed(worker.network, features)
-    own = task.train[task.train < len(embeddings)]
     prototypes = fit_prototypes(embeddings[own], worker.targets.numpy()[own])
     near = familiarity(embeddings[task.held_out], prototypes)
     _keep_prototypes(worker, embeddings)
-    return Outcome(task.held_out, logits, near, records, restarts)
+    return Outcome(task.held_out, logits, near, embeddings, records, restarts)
 
 
 def _keep_prototypes(worker: Worker, embeddings: NDArray[np.float32]) -> None:

@@ -1,4 +1,4 @@
-"""A run on disk: run.json, model.safetensors, predictions.parquet, report.html."""
+"""A run on disk: run.json, model.safetensors, two Parquet files and report.html."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -16,6 +16,7 @@ from train.network import Architecture
 DOCUMENT = "run.json"
 WEIGHTS = "model.safetensors"
 PREDICTIONS = "predictions.parquet"
+EXAMPLES = "examples.parquet"
 REPORT = "report.html"
 BAD_ROWS = "bad_rows.csv"
 SCHEMA_VERSION = 1
@@ -84,6 +85,12 @@ class Run:
     def weights(self) -> Path:
         """The network's weights."""
         return self.directory / WEIGHTS
+
+    @property
+    def examples(self) -> Path | None:
+        """Training photos that go with the model; None in runs made before there were any."""
+        file = self.directory / EXAMPLES
+        return file if file.exists() else None
 
     def held_out(self) -> HeldOut:
         """Read predictions.parquet."""

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
+from catalens.cli.explained import show_explained
 from catalens.cli.local import LocalBundle
 from catalens.client import Categorisation, Classified, Client, ClientError, Comparison
 from catalog.errors import CatalensError, ImageTooLarge, InvalidImage, InvalidRequest
@@ -27,6 +28,7 @@ def classify(
     *,
     top_k: int = 5,
     level: int | None = None,
+    explain: bool = False,
     as_json: Json = False,
 ) -> int:
     """Classify photos; one that cannot be read does not stop the others.
@@ -36,6 +38,8 @@ def classify(
         photos: files of photos.
         top_k: categories shown per photo.
         level: answer at this depth of the tree; as deep as is certain if not given.
+        explain: say why: PHOTO-explained.jpg in this directory shows the photo, bright where it
+            mattered, and beside it the training photos most like it.
         as_json: print JSON.
     """
     model = ""
@@ -43,7 +47,7 @@ def classify(
     with _asked(bundle_or_url) as asked:
         for photo in photos:
             try:
-                found = asked.classify([_bytes(photo)], top_k=top_k, level=level)
+                found = asked.classify([_bytes(photo)], top_k=top_k, level=level, explain=explain)
             except (CatalensError, ClientError) as error:
                 if error.type not in _OF_ONE_PHOTO:
                     raise
@@ -51,9 +55,12 @@ def classify(
                 console.print(f"{photo}: {error}", style="red", markup=False, soft_wrap=True)
                 continue
             model = found.model
-            results.append({"photo": str(photo), **found.results[0].model_dump()})
-            if not as_json:
-                _show_classified(photo, found.results[0])
+            results.append({"photo": str(photo), **found.results[0].model_dump(exclude_unset=True)})
+            if as_json:
+                continue
+            _show_classified(photo, found.results[0])
+            if found.results[0].explanation is not None:
+                show_explained(photo, found.results[0].explanation)
     if as_json:
         _print_json({"model": model, "results": results})
     return 0 if len(results) == len(photos) else 1

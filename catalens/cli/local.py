@@ -8,10 +8,12 @@ import numpy as np
 from catalens.client import Categorisation, Classification, Comparison
 from catalog.categorise import Neighbour
 from catalog.errors import InvalidRequest
+from catalog.familiarity import most_familiar
 from catalog.images import decode
 from catalog.match import score_pair
 from catalog.names import compare_names
 from inference.bundle import read_bundle
+from inference.explain import covered, explanation
 from inference.neighbours import find_neighbours
 from inference.placing import place
 from inference.session import Prediction, Session
@@ -41,15 +43,22 @@ class LocalBundle:
             self._catalog = Catalog.open(catalog, self._bundle.document.embedding_id)
 
     def classify(
-        self, photos: Sequence[bytes], *, top_k: int = 5, level: int | None = None
+        self,
+        photos: Sequence[bytes],
+        *,
+        top_k: int = 5,
+        level: int | None = None,
+        explain: bool = False,
     ) -> Classification:
         """Which categories encoded photos show."""
         document, tree = self._bundle.document, self._bundle.tree
         if level is not None:
             tree.level(level)  # refuses before anything is computed
-        results = classified(
-            tree, document.thresholds, self._see(photos), top_k, level, self._prototypes
-        )
+        seen = self._see(photos)
+        results = classified(tree, document.thresholds, seen, top_k, level, self._prototypes)
+        if explain:
+            for place, (photo, row) in enumerate(zip(photos, results, strict=True)):
+                row["explanation"] = self._explained(photo, seen, place, row["answer"]["path"])
         return Classification.model_validate({"model": document.version, "results": results})
 
     def compare(
@@ -81,8 +90,23 @@ class LocalBundle:
         if self._catalog is not None:
             neighbours = find_neighbours(self._catalog, embedding, name)
         shares = None if seen is None else seen.probabilities[0]
-        found = place(document, self._bundle.match_model, neighbours, shares, name)
+        near = most_familiar(embedding, self._prototypes)
+        found = place(document, self._bundle.match_model, neighbours, shares, name, near)
         return Categorisation.model_validate(asdict(found))
+
+    def _explained(
+        self, photo: bytes, seen: Prediction, place: int, path: str
+    ) -> dict[str, object]:
+        pixels = decode(photo, self._bundle.document.image)
+        return explanation(
+            self._bundle.tree,
+            path,
+            pixels,
+            seen.probabilities[place],
+            self._session.run(covered(pixels)).probabilities,
+            seen.embeddings[place],
+            self._bundle.examples(),
+        )
 
     def _see(self, photos: Sequence[bytes]) -> Prediction:
         spec = self._bundle.document.image

@@ -7,7 +7,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from pydantic_core import to_json
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from catalog.errors import CatalensError
+from catalog.errors import CatalensError, InvalidRequest
 from serve.answers import classified
 from serve.api import streamed
 from serve.api.asked import read_photos
@@ -29,6 +29,7 @@ class ClassifyQuery(BaseModel):
 
     top_k: int = Field(5, ge=1)
     level: Level = None
+    explain: bool = False
 
 
 _DEFAULT: Final = ClassifyQuery.model_validate({})
@@ -49,7 +50,8 @@ def classify_routes(service: Service) -> APIRouter:
         Send the photo itself, a form with many files, or JSON. `answer` is the deepest category
         that is certain enough, or the likeliest of `level`. With `Accept: application/x-ndjson`
         each photo is answered by a line of its own as soon as it is computed, and far more photos
-        are read.
+        are read. With `explain=true` the answer of one photo says why: which part of it mattered
+        and which training photos are like it; that takes about as long as fifty photos.
         """
         return await _classified(service, request, query)
 
@@ -97,6 +99,12 @@ async def _classified(service: Service, request: Request, query: ClassifyQuery) 
     model = service.model
     if query.level is not None:
         model.tree.level(query.level)  # refuses before anything is computed
+    if query.explain and (by_line or len(photos) != 1):
+        raise InvalidRequest(
+            "one photo is explained at a time.",
+            where="explain",
+            fix="Send one photo, or leave `explain` out.",
+        )
     if by_line:
         return await streamed.streamed(model, photos, names, query.top_k, query.level)
     prediction = await model.predict(photos, names)
@@ -104,6 +112,9 @@ async def _classified(service: Service, request: Request, query: ClassifyQuery) 
     results = classified(
         model.tree, document.thresholds, prediction, query.top_k, query.level, model.prototypes
     )
+    if query.explain:
+        path = results[0]["answer"]["path"]
+        results[0]["explanation"] = await model.explain(photos[0], names[0], prediction, path)
     return Response(
         to_json({"model": document.version, "results": results}), media_type="application/json"
     )

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable
 
+import numpy as np
 from fastapi import APIRouter, Request
+from numpy.typing import NDArray
 
 from catalog.categorise import CategoryScore, Neighbour, suggest_tags
+from catalog.familiarity import most_familiar
 from catalog.match import score_pair
 from catalog.names import compare_names
 from inference.placing import place
@@ -78,11 +81,11 @@ def match_routes(service: Service) -> APIRouter:
         require_something(asked)
         model = service.model
         prediction = await model.predict(asked.photos, asked.names) if asked.photos else None
+        embedding = None if prediction is None else mean_embedding(prediction.embeddings)
         neighbours: list[Neighbour] = []
         if service.served_catalog is not None:
-            embedding = None if prediction is None else mean_embedding(prediction.embeddings)
             neighbours = await service.served_catalog.neighbours(embedding, asked.name)
-        return await service.off_loop(_placed, model, asked, prediction, neighbours)
+        return await service.off_loop(_placed, model, asked, prediction, embedding, neighbours)
 
     @router.post("/v1/tags", responses=answer(TagsAnswer), openapi_extra=body(TagsBody))
     async def tags(request: Request) -> TagsAnswer:
@@ -113,10 +116,12 @@ def _placed(
     model: ServedModel,
     asked: Asked,
     prediction: Prediction | None,
+    embedding: NDArray[np.float32] | None,
     neighbours: list[Neighbour],
 ) -> CategorizeAnswer:
     shares = None if prediction is None else prediction.probabilities.mean(axis=0)
-    found = place(model.document, model.match_model, neighbours, shares, asked.name)
+    near = most_familiar(embedding, model.prototypes)
+    found = place(model.document, model.match_model, neighbours, shares, asked.name, near)
     return CategorizeAnswer(
         path=found.path,
         score=found.score,

@@ -77,11 +77,29 @@ class Answer(PathProbability):
     decision: Verdict
 
 
+class TrainingPhoto(BaseModel):
+    """A training photo that is like the one asked about."""
+
+    image: str = Field(description="where it was read from")
+    path: str = Field(description="the category it was labelled with")
+    similarity: float = Field(description="cosine of the embeddings")
+    photo: str = Field(description="small JPEG as base64")
+
+
+class Explanation(BaseModel):
+    """Why a photo got its answer."""
+
+    path: str = Field(description="the category that is explained")
+    saliency: str = Field(description="JPEG as base64: the photo, bright where it mattered")
+    nearest: list[TrainingPhoto] = Field(description="most alike first")
+
+
 class Classified(BaseModel):
     """One photo's answer and the ranked categories."""
 
     answer: Answer
     categories: list[PathProbability]
+    explanation: Explanation | None = Field(None, description="only with explain=true")
 
 
 class ClassifyAnswer(BaseModel):

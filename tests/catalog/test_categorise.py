@@ -130,6 +130,32 @@ def test_a_category_the_classifier_does_not_know_can_win() -> None:
     assert ask(photos, classes).path == "Apparel/Capes"
 
 
+def new_category(cosine: float) -> list[Neighbour]:
+    """A category that the classifier does not know, of one photo that is that near."""
+    return [Neighbour("p1", None, "Footwear/Boots", cosine, None, prototype_similarity=cosine)]
+
+
+def test_one_photo_makes_a_new_category_that_beats_classes_the_photo_is_less_like() -> None:
+    classes = {SHIRTS: 0.7, SHOES: 0.3}
+    assert ask(new_category(0.9), classes, familiarity=0.5).path == "Footwear/Boots"
+    assert ask(new_category(0.5), classes, familiarity=0.9).path == SHIRTS
+
+
+@given(st.floats(-1, 1), st.floats(-1, 1), st.floats(-1, 1))
+def test_a_new_category_is_likelier_the_nearer_its_photos(
+    one: float, other: float, familiarity: float
+) -> None:
+    classes = {SHIRTS: 0.7, SHOES: 0.3}
+    far, close = (
+        {
+            score.path: score.probability
+            for score in ask(new_category(cosine), classes, familiarity=familiarity).ranked
+        }["Footwear/Boots"]
+        for cosine in sorted((one, other))
+    )
+    assert far <= close + 1e-9
+
+
 def test_a_category_the_classifier_does_not_know_does_not_beat_a_sure_answer() -> None:
     classes = {SHIRTS: 0.99, SHOES: 0.01}
     photos = near("Apparel/Capes", 0.6) + near(SHIRTS, 0.62, count=20)

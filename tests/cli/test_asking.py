@@ -3,6 +3,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from PIL import Image
 
 from catalens import client
 from catalens.cli.app import main
@@ -48,6 +49,23 @@ def test_classify_prints_json_for_a_script(
     ]  # fmt: skip
     assert [result["photo"] for result in answer["results"]] == list(map(str, photos))
     assert len(answer["model"]) == 16
+
+
+def test_an_explanation_is_a_picture_in_a_file_and_the_training_photos_by_name(
+    tiny_bundle: Path,
+    photos: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("classify", tiny_bundle, photos[0], "--explain") == 0
+    shown = capsys.readouterr().out
+    picture = Path(f"{photos[0].stem}-explained.jpg")
+    assert str(picture) in shown
+    assert shown.count(f"{next(iter(COLOURS))}-") >= 3  # of its four in the bundle
+    with Image.open(picture) as strip:
+        assert strip.width > 5 * strip.height
 
 
 def test_an_unreadable_photo_does_not_stop_the_others(

@@ -25,7 +25,7 @@ def fields_of(bundle: Bundle) -> dict[str, Any]:
     return {
         key: value
         for key, value in dict(bundle.document).items()
-        if key not in ("version", "variants", "schema_version", "prototypes")
+        if key not in ("version", "variants", "schema_version", "prototypes", "examples")
     }
 
 
@@ -169,7 +169,9 @@ def test_an_export_that_stopped_half_way_leaves_no_bundle(bundle: Bundle, tmp_pa
 
 def test_the_version_follows_from_the_content_alone(bundle: Bundle, tmp_path: Path) -> None:
     graphs = {"fp32": (bundle.graph("fp32"), {"accuracy": 1.0, "agreement": 1.0})}
-    same = write_bundle(tmp_path / "same", fields_of(bundle), graphs)
-    other = write_bundle(tmp_path / "other", fields_of(bundle) | {"temperature": 2.0}, graphs)
+    examples = bundle.directory / "examples.parquet"
+    same = write_bundle(tmp_path / "same", fields_of(bundle), graphs, examples=examples)
+    fields = fields_of(bundle) | {"temperature": 2.0}
+    other = write_bundle(tmp_path / "other", fields, graphs, examples=examples)
     assert same.document.version == bundle.document.version != other.document.version
     assert read_bundle(tmp_path / "other").document == other.document

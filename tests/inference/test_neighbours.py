@@ -43,6 +43,15 @@ def test_neighbours_by_photo_and_by_name_are_united_each_once(catalog: Catalog) 
     assert found["north"].name_similarity is not None
 
 
+def test_neighbours_by_photo_say_how_near_their_category_is_as_a_whole(catalog: Catalog) -> None:
+    found = {one.id: one for one in find_neighbours(catalog, unit(1, 0), "oat milk 1l")}
+    assert found["east"].prototype_similarity == pytest.approx(1.0)
+    halfway = float(np.cos(np.pi / 8 * 3))  # of the bikes at 45 and 90 degrees
+    assert found["north"].prototype_similarity == pytest.approx(halfway, abs=1e-6)
+    assert found["photo only"].prototype_similarity == found["north"].prototype_similarity
+    assert found["name only"].prototype_similarity is None
+
+
 def test_without_a_name_no_names_are_compared(catalog: Catalog) -> None:
     for name in (None, "", "  ", "!?"):
         found = find_neighbours(catalog, unit(0, 1), name)

@@ -45,6 +45,29 @@ def test_a_raw_photo_is_classified_as_by_the_session_itself(
         assert bundle.document.classes[int(expected.argmax())] == best["path"]
 
 
+def test_an_explanation_lights_what_mattered_and_names_training_photos_like_it(
+    http: httpx.Client,
+) -> None:
+    answer = http.post("/v1/classify?explain=true", content=RED, headers=JPEG).json()
+    (result,) = answer["results"]
+    found = result["explanation"]
+    assert found["path"] == result["answer"]["path"]
+    assert Image.open(io.BytesIO(base64.b64decode(found["saliency"]))).size == (224, 224)
+    assert [one["path"] for one in found["nearest"]] == ["Warm/Red"] * 5
+    similarities = [one["similarity"] for one in found["nearest"]]
+    assert similarities == sorted(similarities, reverse=True)
+    assert Image.open(io.BytesIO(base64.b64decode(found["nearest"][0]["photo"]))).size == (64, 64)
+    plain = http.post("/v1/classify", content=RED, headers=JPEG).json()
+    assert plain["results"] == [{key: result[key] for key in ("answer", "categories")}]
+
+
+def test_several_photos_are_not_explained_at_once(http: httpx.Client) -> None:
+    files = [("image", ("a.jpg", RED)), ("image", ("b.jpg", BLUE))]
+    refused = http.post("/v1/classify?explain=true", files=files)
+    assert refused.status_code == 422 or refused.status_code == 400
+    assert refused.json()["where"] == "explain"
+
+
 @pytest.mark.parametrize("kind", ["image/png", "image/anything", "application/octet-stream", ""])
 def test_any_image_type_is_read(http: httpx.Client, kind: str) -> None:
     out = io.BytesIO()
