@@ -53,7 +53,8 @@ def test_an_explanation_lights_what_mattered_and_names_training_photos_like_it(
     found = result["explanation"]
     assert found["path"] == result["answer"]["path"]
     assert Image.open(io.BytesIO(base64.b64decode(found["saliency"]))).size == (224, 224)
-    assert [one["path"] for one in found["nearest"]] == ["Warm/Red"] * 5
+    assert [one["path"] for one in found["nearest"][:4]] == ["Warm/Red"] * 4  # all it has
+    assert len(found["nearest"]) == 5
     similarities = [one["similarity"] for one in found["nearest"]]
     assert similarities == sorted(similarities, reverse=True)
     assert Image.open(io.BytesIO(base64.b64decode(found["nearest"][0]["photo"]))).size == (64, 64)
@@ -64,7 +65,7 @@ def test_an_explanation_lights_what_mattered_and_names_training_photos_like_it(
 def test_several_photos_are_not_explained_at_once(http: httpx.Client) -> None:
     files = [("image", ("a.jpg", RED)), ("image", ("b.jpg", BLUE))]
     refused = http.post("/v1/classify?explain=true", files=files)
-    assert refused.status_code == 422 or refused.status_code == 400
+    assert refused.status_code == 422
     assert refused.json()["where"] == "explain"
 
 
