@@ -117,25 +117,19 @@ def with_novel(
     Returns:
         float64 [len(paths)]; need not sum to 1.
     """
-    known = [near for path, near in prototypes.items() if path in class_probabilities]
-    anchor = max([*known, *([] if familiarity is None else [familiarity])], default=None)
     novel = {path: near for path, near in prototypes.items() if path not in class_probabilities}
-    odds = {
-        path: math.exp((near + weights.novel_lead - anchor) / weights.novel_temperature)
-        for path, near in novel.items()
-        if anchor is not None
-    }
-    whole = 1 + sum(odds.values())
-    return np.array(
-        [
-            class_probabilities[path] / whole
-            if path in class_probabilities
-            else odds[path] / whole
-            if path in odds
-            else weights.novel
-            for path in paths
-        ]
-    )
+    seen = [near for path, near in prototypes.items() if path in class_probabilities]
+    if familiarity is not None:
+        seen.append(familiarity)
+    shares = dict.fromkeys(paths, weights.novel)
+    whole = 1.0
+    if seen and novel:
+        nearest = max(seen) - weights.novel_lead
+        odds = loudness(list(novel.values()), nearest, weights.novel_temperature)
+        whole += float(odds.sum())
+        shares |= dict(zip(novel, (odds / whole).tolist(), strict=True))
+    shares |= {path: share / whole for path, share in class_probabilities.items()}
+    return np.array([shares[path] for path in paths])
 
 
 def tally(voters: Sequence[str], counts: Floats, paths: Sequence[str]) -> Floats:

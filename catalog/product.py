@@ -90,6 +90,19 @@ class Product:
             _check_embedding(self.embedding, where)
 
 
+def mean_embedding(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+    """One product's embedding from those of its photos.
+
+    Args:
+        embeddings: float32 [N, D].
+
+    Returns:
+        their mean brought back to unit length, float32 [D].
+    """
+    mean = embeddings.mean(axis=0)
+    return np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)
+
+
 def _check_embedding(embedding: NDArray[np.float32], where: str) -> None:
     if embedding.dtype != np.float32 or embedding.ndim != 1:
         raise InvalidRequest(

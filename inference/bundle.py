@@ -9,6 +9,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -142,8 +143,12 @@ class Bundle:
         found: NDArray[np.float32] = np.load(self.directory / kept.file, allow_pickle=False)
         return found
 
+    @cached_property
     def examples(self) -> Examples | None:
-        """Training photos to show beside an answer; None in older bundles."""
+        """Training photos to show beside an answer, read when first asked for.
+
+        None in older bundles.
+        """
         kept = self.document.examples
         return None if kept is None else read_examples(self.directory / kept.file)
 

@@ -16,13 +16,13 @@ import numpy as np
 from catalog.errors import CatalensError, InvalidRequest
 from catalog.images import COPY_SIDE, jpeg_copy
 from catalog.manifest import BadRow, Manifest, Row
-from catalog.product import Product
+from catalog.product import Product, mean_embedding
 from catalog.store import Catalog
 from catalog.tables import read_bytes
 from inference.bundle import Bundle
 from inference.devices import Device
 from inference.photos import SeenRow, see_rows
-from inference.session import Session, cores, mean_embedding
+from inference.session import Session, cores
 
 _PER_COMMIT = 256
 

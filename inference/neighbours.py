@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from catalog.categorise import Neighbour
 from catalog.names import Name, compare_names, normalise
-from inference.session import mean_embedding
+from catalog.product import Product, mean_embedding
 
 if TYPE_CHECKING:  # LanceDB takes seconds to import
-    from catalog.product import Product
     from catalog.store import Catalog, Hit
 
 MOST_NEIGHBOURS = 50
@@ -66,7 +65,7 @@ def find_neighbours(
 
 
 def _prototype_similarities(
-    embedding: NDArray[np.float32], products: list["Product"]
+    embedding: NDArray[np.float32], products: list[Product]
 ) -> dict[str, float]:
     """Cosine to the mean of each category's products (Snell et al. 2017, arXiv:1703.05175)."""
     by_category: dict[str, list[NDArray[np.float32]]] = {}

@@ -135,16 +135,3 @@ def buckets(max_batch: int) -> tuple[int, ...]:
     """Powers of two below ``max_batch``, and ``max_batch`` itself."""
     powers = (2**power for power in range(max_batch.bit_length()))
     return (*(size for size in powers if size < max_batch), max_batch)
-
-
-def mean_embedding(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
-    """One product's embedding from those of its photos.
-
-    Args:
-        embeddings: float32 [N, D].
-
-    Returns:
-        their mean brought back to unit length, float32 [D].
-    """
-    mean = embeddings.mean(axis=0)
-    return np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)

@@ -5,7 +5,6 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.errors import InvalidBundle
-from catalog.examples import Examples
 from catalog.images import ImageLimits, decode
 from inference.bundle import BundleDocument, read_bundle
 from inference.devices import Device, GpuConfig, VariantName
@@ -104,11 +102,6 @@ class ServedModel:
         )
         watch.serving(self.document.version, self.session.variant, self.session.device)
 
-    @cached_property
-    def examples(self) -> Examples | None:
-        """Training photos to show beside an answer, read when first asked for."""
-        return self._bundle.examples()
-
     async def predict(self, photos: Sequence[bytes], names: Sequence[str]) -> Prediction:
         """Classify and embed encoded photos.
 
@@ -144,7 +137,7 @@ class ServedModel:
         """
         spec = self.document.image
         pixels = await asyncio.to_thread(decode, photo, spec, self._limits, where=name)
-        copies = covered(pixels)
+        copies = await asyncio.to_thread(covered, pixels)
         step = self.session.batch_sizes[-1]
         seen = []
         for start in range(0, len(copies), step):
@@ -158,7 +151,7 @@ class ServedModel:
                 prediction.probabilities[0],
                 np.concatenate(seen),
                 prediction.embeddings[0],
-                self.examples,
+                self._bundle.examples,
             )
         )
 

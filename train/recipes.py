@@ -238,9 +238,9 @@ def _outcome(
 ) -> Outcome:
     features = compute_features(worker.network, worker.photos.plain, worker.device)
     own = task.train[task.train < len(features)]  # the rest is known by pseudo-labels alone
-    trained = Head.of(worker.network)
-    second = fit_discriminant(features[own], worker.targets[own], len(worker.job.classes))
-    head = joined(trained, second, features[own])
+    learnt = features[own]
+    second = fit_discriminant(learnt, worker.targets[own], len(worker.job.classes))
+    head = joined(Head.of(worker.network), second, learnt)
     head.load_into(worker.network)
     logits = head(features[task.held_out])
     fit_embedding(worker.network, features)

@@ -105,7 +105,7 @@ class LocalBundle:
             seen.probabilities[place],
             self._session.run(covered(pixels)).probabilities,
             seen.embeddings[place],
-            self._bundle.examples(),
+            self._bundle.examples,
         )
 
     def _see(self, photos: Sequence[bytes]) -> Prediction:

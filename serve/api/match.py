@@ -10,8 +10,9 @@ from catalog.categorise import CategoryScore, Neighbour, suggest_tags
 from catalog.familiarity import most_familiar
 from catalog.match import score_pair
 from catalog.names import compare_names
+from catalog.product import mean_embedding
 from inference.placing import place
-from inference.session import Prediction, mean_embedding
+from inference.session import Prediction
 from serve.api.asked import Asked, of_body, of_form, read_body, require_something
 from serve.api.documented import answer, body
 from serve.api.schemas import (

@@ -6,8 +6,7 @@ from pydantic import TypeAdapter
 from catalog.errors import InvalidRequest, UnknownProduct
 from catalog.match import MatchModel, pair_score
 from catalog.names import compare_names, normalise
-from catalog.product import Product, check_id
-from inference.session import mean_embedding
+from catalog.product import Product, check_id, mean_embedding
 from serve.api.asked import Asked, json_part, of_body, of_form, read_body, require_something
 from serve.api.documented import answer, body
 from serve.api.schemas import (
