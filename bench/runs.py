@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from bench.steps import catalens
+from catalog.calibration import calibrate
 from catalog.images import ImageSpec, decode
 from catalog.manifest import Row
 from catalog.tables import read_bytes
 from catalog.tree import CategoryTree
-from export.calibration import calibrate
 from train.backbones import SMALLEST
 from train.features import compute_features
 from train.finetune import predict

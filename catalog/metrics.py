@@ -1,6 +1,7 @@
 """How good ranked categories are: top-k, F1, calibration, accuracy by depth of the tree."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,22 @@ def expected_calibration_error(
         for part in np.array_split(order, min(bins, len(order)))
     ]
     return sum(gaps) / len(order)
+
+
+def automatic_share(
+    confidence: NDArray[np.floating[Any]], correct: NDArray[np.bool_], precision: float
+) -> float:
+    """The largest share of rows, most confident first, that is right at least so often.
+
+    Args:
+        confidence: float [N].
+        correct: bool [N].
+        precision: wanted among the rows of that share.
+    """
+    order = np.argsort(-confidence, kind="stable")
+    so_far = np.cumsum(correct[order]) / np.arange(1, len(order) + 1)
+    enough = np.flatnonzero(so_far >= precision)
+    return float((enough[-1] + 1) / len(order)) if len(enough) else 0.0
 
 
 def classification_report(

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from catalog.calibration import calibrate
 from catalog.images import DECODE_REVISION
 from catalog.match import DEFAULT_MATCH_MODEL
 from catalog.tree import CategoryTree
-from export.calibration import calibrate
 from export.fp16 import write_fp16
 from export.graph import ServedNetwork, write_graph
 from export.int8 import write_int8

@@ -1,12 +1,24 @@
 """What Ray Train runs in each process."""
 
 import json
+from typing import Final
 
+import numpy as np
 import ray.train
 import ray.train.torch
 import torch
+from torch import Tensor
 
 from catalog.examples import write_examples
+from catalog.manifest import Row
+from train.cross_validation import judge_out_of_fold
+from train.data_issues import (
+    DataIssue,
+    doubtful_labels,
+    leaks,
+    twins_of_two_labels,
+    write_issues,
+)
 from train.distributed import Ranks
 from train.embedding import embedding_width
 from train.examples import choose_examples
@@ -15,16 +27,23 @@ from train.network import new_network, save_network
 from train.photos import open_photos
 from train.progress import ProgressWriter, Step
 from train.recipes import RECIPES, Outcome
-from train.run import EXAMPLES, WEIGHTS, HeldOut, write_predictions
-from train.worker import PREPARED, PROGRESS, RESULT, UNLABELLED, Job, Worker
+from train.run import DATA_ISSUES, EXAMPLES, WEIGHTS, HeldOut, write_predictions
+from train.worker import OTHER_SPLITS, PREPARED, PROGRESS, RESULT, UNLABELLED, Job, Worker
+
+# Of the probe whose answers put labels in doubt where the recipe is another.
+_PENALTY: Final = 10.0
+_NEAREST: Final = 3
 
 
 def train_worker(config: dict[str, Job]) -> None:
     """Train, and on rank 0 leave weights, predictions and records in the run's directory."""
     worker = _worker(config["job"])
+    others = _other_splits(worker)  # before a recipe changes the network
     outcome = RECIPES[worker.job.config.recipe](worker)
+    logits = outcome.logits if outcome.out_of_fold else _probe_out_of_fold(worker)
     if worker.ranks.first:
         _write(worker, outcome)
+        write_issues(worker.job.directory / DATA_ISSUES, _data_issues(worker, logits, others))
     worker.ranks.wait()
 
 
@@ -72,6 +91,59 @@ def _worker(job: Job) -> Worker:
     )
 
 
+def _other_splits(worker: Worker) -> tuple[tuple[Row, ...], Tensor] | None:
+    """Rows of splits that are not trained on, with features of the pretrained backbone."""
+    prepared = worker.job.directory / PREPARED / OTHER_SPLITS
+    if not (prepared / "rows.json").exists():
+        return None
+    photos = open_photos(prepared)
+    features = shared_features(
+        worker.network,
+        photos.plain,
+        worker.device,
+        worker.ranks,
+        prepared / "features.npy",
+        lambda done, total: worker.progress(Step("features, other splits", done, total)),
+    )
+    return photos.rows, features
+
+
+def _probe_out_of_fold(worker: Worker) -> Tensor:
+    """Logits float32 [N, classes] of all labelled photos by heads that did not see them."""
+    found = judge_out_of_fold(
+        worker,
+        (_PENALTY,),
+        lambda fold, used: worker.progress(Step("doubtful labels", fold, used)),
+    )
+    return found.logits[0]
+
+
+def _data_issues(
+    worker: Worker, logits: Tensor, others: tuple[tuple[Row, ...], Tensor] | None
+) -> list[DataIssue]:
+    rows, features = worker.photos.rows, worker.features.numpy()
+    probabilities = torch.softmax(logits, dim=1).numpy()
+    targets = worker.targets.numpy()
+    issues = doubtful_labels(rows, probabilities, targets, worker.job.classes)
+    issues += twins_of_two_labels(rows, features)
+    if others is not None:
+        issues += leaks(rows, features, others[0], others[1].numpy())
+    return issues
+
+
+def _nearest(worker: Worker, outcome: Outcome) -> tuple[tuple[str, ...], ...]:
+    """The images of the photos nearest to each that was judged, of other products."""
+    products = np.array([row.id for row in worker.photos.rows])
+    images = [row.image or "" for row in worker.photos.rows]
+    found = []
+    for row in outcome.rows:
+        similarity = outcome.embeddings @ outcome.embeddings[row]
+        similarity[products == products[row]] = -np.inf
+        order = np.argsort(-similarity, kind="stable")[:_NEAREST]
+        found.append(tuple(images[near] for near in order if np.isfinite(similarity[near])))
+    return tuple(found)
+
+
 def _write(worker: Worker, outcome: Outcome) -> None:
     job, network = worker.job, worker.network
     judged = [worker.photos.rows[row] for row in outcome.rows]
@@ -82,6 +154,7 @@ def _write(worker: Worker, outcome: Outcome) -> None:
             tuple(row.category or "" for row in judged),
             outcome.logits.numpy(),
             outcome.familiarity,
+            _nearest(worker, outcome),
         ),
     )
     examples = choose_examples(worker.photos, outcome.embeddings, worker.targets.numpy())

@@ -36,8 +36,7 @@ def group_photos(
     Returns:
         intp [N], from 0.
     """
-    directions = features - features.mean(axis=0)
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True) + 1e-12
+    directions = centred_directions(features, features.mean(axis=0))
     _, category = np.unique(np.asarray(categories), return_inverse=True)
     _, product = np.unique(np.asarray(products), return_inverse=True)
     groups = np.zeros(len(features), dtype=np.intp)
@@ -50,22 +49,44 @@ def group_photos(
     return groups
 
 
+def centred_directions(
+    features: NDArray[np.float32], mean: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Unit vectors float32 [N, F] from the mean float32 [F] to the features float32 [N, F]."""
+    directions = features - mean
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True) + 1e-12
+    return directions
+
+
+def alike(
+    left: NDArray[np.float32], right: NDArray[np.float32], least: float
+) -> list[NDArray[np.intp]]:
+    """Pairs of a left and a right row whose cosine is at least ``least``, by blocks of the left.
+
+    Args:
+        left: float32 [N, F], unit length.
+        right: float32 [M, F], unit length.
+        least: cosine.
+
+    Returns:
+        intp [2, pairs] per block; none where there is no left row.
+    """
+    return [
+        np.stack(np.nonzero(left[start : start + _BLOCK] @ right.T >= least))
+        + np.array([[start], [0]])
+        for start in range(0, len(left), _BLOCK)
+    ]
+
+
 def _grouped(directions: NDArray[np.float32], products: NDArray[np.intp]) -> NDArray[np.intp]:
     """The groups of one category's photos, from 0."""
     _, first, product = np.unique(products, return_index=True, return_inverse=True)
     photos = np.arange(len(products))
-    left, right = np.concatenate([np.stack([photos, first[product]]), *_alike(directions)], axis=1)
+    left, right = np.concatenate(
+        [np.stack([photos, first[product]]), *alike(directions, directions, _ALIKE)], axis=1
+    )
     edges = coo_array(
         (np.ones(len(left), dtype=np.bool_), (left, right)), shape=(len(photos), len(photos))
     )
     count, groups = connected_components(edges, directed=False)
     return product if count < min(_FEWEST, len(first)) else np.asarray(groups, dtype=np.intp)
-
-
-def _alike(directions: NDArray[np.float32]) -> list[NDArray[np.intp]]:
-    """Pairs of rows, each intp [2, pairs], of unit vectors at least `_ALIKE`."""
-    return [
-        np.stack(np.nonzero(directions[start : start + _BLOCK] @ directions.T >= _ALIKE))
-        + np.array([[start], [0]])
-        for start in range(0, len(directions), _BLOCK)
-    ]

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from catalog.familiarity import familiarity
 from train.budget import parse_budget
+from train.cross_validation import judge_out_of_fold
 from train.discriminant import fit_discriminant, joined
 from train.embedding import embed, fit_embedding
 from train.features import compute_features, shared_features
@@ -23,7 +24,7 @@ from train.progress import Step
 from train.prototypes import fit_prototypes
 from train.pseudo_labels import confident
 from train.selfsupervised import adapt_backbone
-from train.split import assign_folds, hold_out
+from train.split import hold_out
 from train.worker import PREPARED, Worker, checkpoint, last_checkpoint
 
 # Of the budget: when the first of two fine-tunings ends, and the adaptation of the backbone.
@@ -42,6 +43,7 @@ class Outcome:
         embeddings: float32 [N, D], unit length, of all labelled photos.
         records: what happened, for run.json.
         restarts: epochs that training went on from after a stop.
+        out_of_fold: ``rows`` are all labelled photos.
     """
 
     rows: NDArray[np.int64]
@@ -50,35 +52,29 @@ class Outcome:
     embeddings: NDArray[np.float32]
     records: list[dict[str, Any]]
     restarts: list[int]
+    out_of_fold: bool = False
 
 
 def probe(worker: Worker) -> Outcome:
     """Out-of-fold predictions choose the penalty; then one head on everything."""
-    config = worker.job.config
-    folds = assign_folds(*worker.groups(), config.folds, config.seed)
-    used = min(config.folds, int(folds.max()) + 1)
-    everything = np.arange(len(folds))
-    logits = torch.zeros(len(DECAYS), len(folds), len(worker.job.classes))
-    for fold in range(used):
-        aside = np.flatnonzero(folds == fold)
-        rest = np.flatnonzero(folds != fold) if used > 1 else everything
-        for number, head in enumerate(worker.heads(rest)):
-            logits[number, aside] = head(worker.features[aside])
-        worker.progress(Step("probe", fold + 1, used + 1, f"fold {fold + 1}/{used}"))
-    best = int(np.argmin([float(F.cross_entropy(one, worker.targets)) for one in logits]))
+    found = judge_out_of_fold(
+        worker,
+        DECAYS,
+        lambda fold, used: worker.progress(Step("probe", fold, used + 1, f"fold {fold}/{used}")),
+    )
+    best = int(np.argmin([float(F.cross_entropy(one, worker.targets)) for one in found.logits]))
+    everything = np.arange(len(worker.targets))
     worker.heads(everything)[best].load_into(worker.network)
-    worker.progress(Step("probe", used + 1, used + 1, f"penalty {DECAYS[best]:g}"))
+    worker.progress(Step("probe", found.used + 1, found.used + 1, f"penalty {DECAYS[best]:g}"))
     fit_embedding(worker.network, worker.features)
     embeddings = embed(worker.network, worker.features)
-    near = np.zeros(len(folds), np.float32)
-    for fold in range(used):
-        aside = folds == fold
-        rest = ~aside if used > 1 else aside
+    near = np.zeros(len(everything), np.float32)
+    for aside, rest in found.parts():
         prototypes = fit_prototypes(embeddings[rest], worker.targets.numpy()[rest])
         near[aside] = familiarity(embeddings[aside], prototypes)
     _keep_prototypes(worker, embeddings)
-    record = {"phase": "probe", "penalty": DECAYS[best], "folds": used}
-    return Outcome(everything, logits[best], near, embeddings, [record], [])
+    record = {"phase": "probe", "penalty": DECAYS[best], "folds": found.used}
+    return Outcome(everything, found.logits[best], near, embeddings, [record], [], True)
 
 
 def finetune(worker: Worker) -> Outcome:

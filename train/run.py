@@ -1,4 +1,4 @@
-"""A run on disk: run.json, model.safetensors, two Parquet files and report.html."""
+"""A run on disk: run.json, model.safetensors, two Parquet files, data_issues.csv, report.html."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -11,12 +11,14 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from catalog.errors import InvalidRun
+from train.data_issues import DataIssue, read_issues
 from train.network import Architecture
 
 DOCUMENT = "run.json"
 WEIGHTS = "model.safetensors"
 PREDICTIONS = "predictions.parquet"
 EXAMPLES = "examples.parquet"
+DATA_ISSUES = "data_issues.csv"
 REPORT = "report.html"
 BAD_ROWS = "bad_rows.csv"
 SCHEMA_VERSION = 1
@@ -66,12 +68,15 @@ class HeldOut:
         logits: float32 [N, classes].
         familiarity: float32 [N], cosine to the nearest prototype of photos trained on; None in
             runs made before there were any.
+        nearest: up to three photos that the model knows nearest to each, of other products; empty
+            in runs made before there were any.
     """
 
     images: tuple[str, ...]
     truth: tuple[str, ...]
     logits: NDArray[np.float32]
     familiarity: NDArray[np.float32] | None = None
+    nearest: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,11 @@ class Run:
         file = self.directory / EXAMPLES
         return file if file.exists() else None
 
+    def data_issues(self) -> list[DataIssue]:
+        """Read data_issues.csv; none in runs made before there was one."""
+        file = self.directory / DATA_ISSUES
+        return read_issues(file) if file.exists() else []
+
     def held_out(self) -> HeldOut:
         """Read predictions.parquet."""
         return read_predictions(self.directory)
@@ -104,11 +114,15 @@ def read_predictions(directory: Path) -> HeldOut:
     familiarity = None
     if "familiarity" in table.column_names:
         familiarity = table["familiarity"].to_numpy().astype(np.float32)
+    nearest: tuple[tuple[str, ...], ...] = ()
+    if "nearest" in table.column_names:
+        nearest = tuple(map(tuple, table["nearest"].to_pylist()))
     return HeldOut(
         tuple(table["image"].to_pylist()),
         tuple(table["category"].to_pylist()),
         logits,
         familiarity,
+        nearest,
     )
 
 
@@ -142,7 +156,7 @@ def read_run(directory: Path | str) -> Run:
 
 
 def write_predictions(directory: Path, held_out: HeldOut) -> None:
-    """Write predictions.parquet: image, category, predicted class index, logits, familiarity."""
+    """Write predictions.parquet: image, category, predicted class, logits, familiarity, nearest."""
     columns = {
         "image": list(held_out.images),
         "category": list(held_out.truth),
@@ -151,6 +165,8 @@ def write_predictions(directory: Path, held_out: HeldOut) -> None:
     }
     if held_out.familiarity is not None:
         columns["familiarity"] = held_out.familiarity.astype(np.float32)
+    if held_out.nearest:
+        columns["nearest"] = [list(images) for images in held_out.nearest]
     table = pa.table(columns)
     pq.write_table(table, directory / PREDICTIONS)
 

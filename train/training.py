@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from rich.console import Console
 from scipy.special import softmax
 
 from catalog.errors import InvalidManifest, InvalidRequest
+from catalog.images import ImageSpec
 from catalog.manifest import Manifest, ManifestConfig, read_manifest
 from catalog.metrics import classification_report
 from catalog.tree import CategoryTree
@@ -25,7 +27,7 @@ from train.network import Architecture
 from train.photos import Photos, prepare_photos
 from train.plan import PLAN, Plan, new_plan, read_plan, write_plan
 from train.progress import ProgressBars, Step
-from train.report import write_report
+from train.report.page import write_report
 from train.run import (
     BAD_ROWS,
     DOCUMENT,
@@ -36,7 +38,7 @@ from train.run import (
     read_run,
     write_document,
 )
-from train.worker import PREPARED, PROGRESS, RESULT, UNLABELLED
+from train.worker import OTHER_SPLITS, PREPARED, PROGRESS, RESULT, UNLABELLED
 
 _VERSIONED = ("catalens", "torch", "torchvision", "timm", "ray", "pillow", "numpy")
 
@@ -71,7 +73,8 @@ def train(
     if resume and (directory / DOCUMENT).exists():
         return read_run(directory)
     plan = read_plan(directory) if resume else new_plan(directory, source, manifest_config, config)
-    manifest = _training_rows(read_manifest(plan.source, plan.manifest))
+    whole = read_manifest(plan.source, plan.manifest)
+    manifest, others = _training_rows(whole), _other_rows(whole)
     unlabelled = _unlabelled(plan)
     console = console or Console(stderr=True)
     plan = _chosen(plan, len(manifest.rows), console)
@@ -89,15 +92,10 @@ def train(
             progress=lambda done, total: bars.show(Step("decode", done, total)),
         )
         if unlabelled is not None:
-            prepare_photos(
-                unlabelled,
-                directory / PREPARED / UNLABELLED,
-                spec,
-                with_canvas=True,
-                threads=os.cpu_count() or 1,
-                bad_rows_file=directory / f"unlabelled_{BAD_ROWS}",
-                progress=lambda done, total: bars.show(Step("decode unlabelled", done, total)),
-            )
+            _decode_more(unlabelled, directory, UNLABELLED, spec, bars, with_canvas=True)
+        if others is not None:
+            with suppress(InvalidManifest):  # none can be read, so none can be a leak
+                _decode_more(others, directory, OTHER_SPLITS, spec, bars, with_canvas=False)
         classes = _classes(photos, plan.source)
         decoded = time.time()
         with ray_cluster():
@@ -110,9 +108,39 @@ def train(
     return run
 
 
+def _decode_more(
+    manifest: Manifest,
+    directory: Path,
+    name: str,
+    spec: ImageSpec,
+    bars: ProgressBars,
+    *,
+    with_canvas: bool,
+) -> None:
+    """Decode photos beside the labelled ones that are trained on."""
+    step = f"decode {name.replace('_', ' ')}"
+    prepare_photos(
+        manifest,
+        directory / PREPARED / name,
+        spec,
+        with_canvas=with_canvas,
+        threads=os.cpu_count() or 1,
+        bad_rows_file=directory / f"{name}_{BAD_ROWS}",
+        progress=lambda done, total: bars.show(Step(step, done, total)),
+    )
+
+
 def _training_rows(manifest: Manifest) -> Manifest:
     has_splits = any(row.split for row in manifest.rows)
     return manifest.split("train") if has_splits else manifest
+
+
+def _other_rows(manifest: Manifest) -> Manifest | None:
+    """Rows that are not trained on, to tell leaks; what cannot be read of them stops nothing."""
+    if len({row.split for row in manifest.rows}) < 2:
+        return None
+    rows = tuple(row for row in manifest.rows if row.split != "train" and row.image)
+    return replace(manifest, rows=rows, bad=(), max_bad=1.0) if rows else None
 
 
 def _unlabelled(plan: Plan) -> Manifest | None:

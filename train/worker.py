@@ -22,6 +22,7 @@ from train.progress import ProgressWriter
 
 PREPARED = "prepared"
 UNLABELLED = "unlabelled"
+OTHER_SPLITS = "other_splits"
 PROGRESS = "progress.ndjson"
 RESULT = "result.json"
 _CHECKPOINT = "checkpoint.pt"

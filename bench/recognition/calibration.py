@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bench.figures import Figures, bootstrap_interval
 from bench.steps import Judged
-from catalog.metrics import expected_calibration_error
+from catalog.metrics import automatic_share, expected_calibration_error
 
 _PRECISIONS: Final = (0.95, 0.98)
 _BINS: Final = 15
@@ -35,23 +35,14 @@ def measure_calibration(figures: Figures, judged: Mapping[str, Judged], picture:
             pairs = np.stack([_confidence(one), one.right], axis=1)
             figures.add(
                 key,
-                auto_share(pairs, precision),
-                bootstrap_interval(lambda rows, p=precision: auto_share(rows, p), pairs),
+                _auto_share(pairs, precision),
+                bootstrap_interval(lambda rows, p=precision: _auto_share(rows, p), pairs),
             )
     _draw(judged, picture)
 
 
-def auto_share(pairs: NDArray[np.float64], precision: float) -> float:
-    """The largest share of photos, most confident first, that is right at least so often.
-
-    Args:
-        pairs: float64 [N, 2]: confidence, and 1 where the answer is right.
-        precision: wanted among those answered.
-    """
-    order = np.argsort(-pairs[:, 0], kind="stable")
-    so_far = np.cumsum(pairs[order, 1]) / np.arange(1, len(pairs) + 1)
-    enough = np.flatnonzero(so_far >= precision)
-    return float((enough[-1] + 1) / len(pairs)) if len(enough) else 0.0
+def _auto_share(pairs: NDArray[np.float64], precision: float) -> float:
+    return automatic_share(pairs[:, 0], pairs[:, 1] > 0, precision)
 
 
 def _confidence(one: Judged) -> NDArray[np.float32]:

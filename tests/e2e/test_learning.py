@@ -48,7 +48,8 @@ def test_the_trained_model_is_right_where_a_colour_histogram_is_not(
 def test_a_run_holds_what_the_contract_names(bundle: Path, shop: Path) -> None:
     run = read_run(bundle.parent / "run")
     assert {path.name for path in run.directory.iterdir()} == {
-        "run.json", "model.safetensors", "predictions.parquet", "examples.parquet", "report.html",
+        "run.json", "model.safetensors", "predictions.parquet", "examples.parquet",
+        "data_issues.csv", "report.html",
     }  # fmt: skip
     train = read_manifest(str(shop)).split("train")
     assert run.document.data["photos"] == len(train.rows)

@@ -15,7 +15,7 @@ _KNOWN_SHARE = 0.99
 
 @dataclass(frozen=True)
 class Calibration:
-    """What `export` writes into the bundle.
+    """What an export writes into the bundle; a run's report shows the same.
 
     Attributes:
         temperature: logits are divided by it (Guo et al. 2017, arXiv:1706.04599).

@@ -1,0 +1,170 @@
+"""What a person should look at in the shop's own data: doubtful labels, and photos seen twice."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+from cleanlab.filter import find_label_issues
+from cleanlab.rank import get_label_quality_scores
+from numpy.typing import NDArray
+
+from catalog.manifest import Row
+from train.near_duplicates import alike, centred_directions
+
+Kind = Literal["label", "two labels", "leak"]
+
+# Cosine of centred features from which two photos are taken for one scene.
+_TWIN: Final = 0.95
+# A label is doubted where its category has so many photos, or nothing is known of the category.
+_FEWEST: Final = 5
+_RANKED_BY: Final = "normalized_margin"
+
+
+@dataclass(frozen=True)
+class DataIssue:
+    """A photo that a person should look at.
+
+    Attributes:
+        kind: ``label``, it looks like another category; ``two labels``, nearly the same photo is
+            in another category; ``leak``, nearly the same photo was trained on, so what the model
+            answers here proves nothing.
+        image: path or URI.
+        category: its label.
+        split: of the manifest, or empty.
+        suggestion: the other category; empty for a leak.
+        twin: path or URI of the photo nearly the same; empty for a label.
+        score: how good the label looks, 0 to 1, for a label; the cosine of the two photos' centred
+            features otherwise.
+    """
+
+    kind: Kind
+    image: str
+    category: str
+    split: str
+    suggestion: str
+    twin: str
+    score: float
+
+
+def doubtful_labels(
+    rows: Sequence[Row],
+    probabilities: NDArray[np.float32],
+    targets: NDArray[np.int64],
+    classes: Sequence[str],
+) -> list[DataIssue]:
+    """Labels that confident learning (Northcutt et al. 2021, arXiv:1911.00068) takes for wrong.
+
+    Args:
+        rows: N labelled photos.
+        probabilities: float32 [N, classes], out of sample.
+        targets: int64 [N], class of each by its label.
+        classes: category paths.
+
+    Returns:
+        the worst first.
+    """
+    counts = np.bincount(targets, minlength=len(classes))
+    known = np.flatnonzero(counts[targets] >= _FEWEST)
+    used, labels = np.unique(targets[known], return_inverse=True)
+    if len(used) < 2:
+        return []
+    among = probabilities[np.ix_(known, used)]
+    among = among / among.sum(axis=1, keepdims=True)
+    doubtful = find_label_issues(labels, among, return_indices_ranked_by=_RANKED_BY, n_jobs=1)
+    quality = get_label_quality_scores(labels, among, method=_RANKED_BY)
+    return [
+        _issue(
+            "label",
+            rows[known[row]],
+            suggestion=classes[used[among[row].argmax()]],
+            score=float(quality[row]),
+        )
+        for row in doubtful
+    ]
+
+
+def twins_of_two_labels(rows: Sequence[Row], features: NDArray[np.float32]) -> list[DataIssue]:
+    """Photos nearly the same that are in two categories, the likest pair first.
+
+    Args:
+        rows: N labelled photos.
+        features: float32 [N, F] of the pretrained backbone.
+    """
+    directions = centred_directions(features, features.mean(axis=0))
+    categories = np.array([row.category for row in rows])
+    pairs = [
+        (left, right, float(directions[left] @ directions[right]))
+        for block in alike(directions, directions, _TWIN)
+        for left, right in block.T
+        if left < right and categories[left] != categories[right]
+    ]
+    return [
+        _issue(
+            "two labels",
+            rows[left],
+            suggestion=rows[right].category or "",
+            twin=rows[right].image or "",
+            score=score,
+        )
+        for left, right, score in sorted(pairs, key=lambda pair: -pair[2])
+    ]
+
+
+def leaks(
+    rows: Sequence[Row],
+    features: NDArray[np.float32],
+    others: Sequence[Row],
+    other_features: NDArray[np.float32],
+) -> list[DataIssue]:
+    """Photos of other splits that look nearly the same as one that was trained on.
+
+    Args:
+        rows: N labelled photos that were trained on.
+        features: float32 [N, F] of the pretrained backbone.
+        others: M photos of other splits.
+        other_features: float32 [M, F].
+
+    Returns:
+        one for each such photo of ``others``, with its nearest; the likest first.
+    """
+    mean = features.mean(axis=0)
+    trained = centred_directions(features, mean)
+    aside = centred_directions(other_features, mean)
+    found = []
+    for block in alike(aside, trained, _TWIN):
+        for row in np.unique(block[0]):
+            near = block[1][block[0] == row]
+            cosines = trained[near] @ aside[row]
+            twin = rows[near[cosines.argmax()]]
+            found.append(
+                _issue("leak", others[row], twin=twin.image or "", score=float(cosines.max()))
+            )
+    return sorted(found, key=lambda issue: -issue.score)
+
+
+def write_issues(file: Path, issues: Iterable[DataIssue]) -> None:
+    """Write as CSV, one row per issue."""
+    with file.open("w", newline="", encoding="utf-8") as out:
+        table = csv.writer(out)
+        table.writerow(field.name for field in fields(DataIssue))
+        table.writerows((*astuple(issue)[:-1], f"{issue.score:.4f}") for issue in issues)
+
+
+def read_issues(file: Path) -> list[DataIssue]:
+    """The inverse of `write_issues`."""
+    with file.open(newline="", encoding="utf-8") as source:
+        return [
+            DataIssue(**{**row, "score": float(row["score"])})  # type: ignore[arg-type]
+            for row in csv.DictReader(source)
+        ]
+
+
+def _issue(
+    kind: Kind, row: Row, *, suggestion: str = "", twin: str = "", score: float
+) -> DataIssue:
+    return DataIssue(
+        kind, row.image or "", row.category or "", row.split or "", suggestion, twin, score
+    )

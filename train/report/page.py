@@ -1,0 +1,51 @@
+"""report.html: how a run went, as one page that needs nothing else."""
+
+from collections import Counter
+from importlib.resources import files
+
+import numpy as np
+from jinja2 import Environment
+from scipy.special import softmax
+
+from catalog.calibration import TARGET_PRECISION, calibrate
+from catalog.metrics import automatic_share, expected_calibration_error
+from catalog.tree import CategoryTree
+from train.report.figures import confusion, learning_curves, trust
+from train.report.photos import show_issues, worst_mistakes
+from train.report.tables import class_table, confused_pairs
+from train.run import REPORT, Run
+
+
+def write_report(run: Run) -> None:
+    """Write report.html into the run."""
+    document, held_out, issues = run.document, run.held_out(), run.data_issues()
+    classes = np.array(document.classes)
+    temperature = calibrate(
+        CategoryTree(document.classes), held_out.logits, held_out.truth
+    ).temperature
+    probabilities = softmax(held_out.logits / temperature, axis=1)
+    guesses = classes[probabilities.argmax(axis=1)]
+    confidence = probabilities.max(axis=1)
+    right = guesses == np.array(held_out.truth)
+    template = files("train.report").joinpath("report.html.j2").read_text(encoding="utf-8")
+    page = (
+        Environment(autoescape=True)
+        .from_string(template)
+        .render(
+            document=document,
+            curves=learning_curves(document.epochs),
+            trust=trust(confidence, right),
+            ece=expected_calibration_error(confidence, right),
+            automatic=automatic_share(confidence, right, TARGET_PRECISION),
+            target=TARGET_PRECISION,
+            confusion=confusion(classes, np.array(held_out.truth), guesses),
+            classes=class_table(held_out, guesses),
+            pairs=confused_pairs(held_out, guesses),
+            mistakes=worst_mistakes(held_out, probabilities, classes),
+            counts=Counter(issue.kind for issue in issues),
+            doubtful=show_issues(issues, "label"),
+            two_labels=show_issues(issues, "two labels"),
+            leaks=show_issues(issues, "leak"),
+        )
+    )
+    (run.directory / REPORT).write_text(page, encoding="utf-8")
