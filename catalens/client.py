@@ -77,11 +77,22 @@ class Explanation(_Answer):
     nearest: list[TrainingPhoto]
 
 
+class TagProbability(_Answer):
+    """A tag and its probability, which does not depend on other tags."""
+
+    tag: str
+    probability: float
+
+
 class Classified(_Answer):
-    """One photo's answer and the ranked categories; the explanation where it was asked for."""
+    """One photo's answer and the ranked categories.
+
+    Tags come with a model that learnt any, the explanation where it was asked for.
+    """
 
     answer: Placed
     categories: list[PathProbability]
+    tags: list[TagProbability] | None = None
     explanation: Explanation | None = None
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from catalog.errors import InvalidManifest
 from catalog.images import PHOTO_SUFFIXES
 from catalog.tables import list_files, read_records, resolve
+from catalog.tags import split_tags
 from catalog.tree import normalise_path
 
 # What earlier rows state of a product: per field, the value and the line that states it.
@@ -29,6 +30,8 @@ class ManifestConfig:
         name_column: column with the product's name.
         id_column: column with the product's id; rows with one id are photos of one product.
         split_column: column that says train, val or test.
+        tags_column: column with what else is true of the photo, separated by commas, semicolons or
+            bars; it stays among the product's attributes.
         image_root: folder or URI that relative image paths start at; the manifest's own folder
             if not given.
         max_bad: share of bad rows above which the run stops.
@@ -39,6 +42,7 @@ class ManifestConfig:
     name_column: str = "name"
     id_column: str = "id"
     split_column: str = "split"
+    tags_column: str = "tags"
     image_root: str | None = None
     max_bad: float = 0.05
 
@@ -55,6 +59,7 @@ class Row:
         id: product id.
         split: train, val, test or whatever the shop writes, or None.
         attributes: every other column that is not empty.
+        tags: of the photo, sorted; empty where it was not tagged.
     """
 
     line: int
@@ -64,6 +69,7 @@ class Row:
     id: str
     split: str | None
     attributes: Mapping[str, str] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -209,6 +215,7 @@ def _read_table(
         "name": config.name_column,
         "id": config.id_column,
         "split": config.split_column,
+        "tags": config.tags_column,
     }
     root = config.image_root or source.rpartition("/")[0] or "."
     rows: list[Row] = []
@@ -252,7 +259,7 @@ def _row(line: int, record: Mapping[str, str], columns: Mapping[str, str], root:
     others = {
         key: text.strip()
         for key, text in record.items()
-        if key not in columns.values() and text.strip()
+        if (key == columns["tags"] or key not in columns.values()) and text.strip()
     }
     return Row(
         line=line,
@@ -262,6 +269,7 @@ def _row(line: int, record: Mapping[str, str], columns: Mapping[str, str], root:
         id=value["id"] or value["image"] or value["name"],
         split=value["split"] or None,
         attributes=others,
+        tags=split_tags(value["tags"]),
     )
 
 

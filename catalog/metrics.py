@@ -60,6 +60,25 @@ def automatic_share(
     return float((enough[-1] + 1) / len(order)) if len(enough) else 0.0
 
 
+def average_precisions(
+    names: Sequence[str], scores: NDArray[np.float32], truth: NDArray[np.bool_]
+) -> dict[str, float]:
+    """Average precision of each label that some row has; labels are independent of each other.
+
+    Args:
+        names: T labels.
+        scores: float32 [N, T].
+        truth: bool [N, T].
+    """
+    found = {}
+    for number, name in enumerate(names):
+        right = truth[np.argsort(-scores[:, number], kind="stable"), number]
+        if right.any():
+            precision = np.cumsum(right) / np.arange(1, len(right) + 1)
+            found[name] = float(precision[right].mean())
+    return found
+
+
 def classification_report(
     tree: CategoryTree, probabilities: NDArray[np.float32], truth: Sequence[str]
 ) -> dict[str, object]:

@@ -79,7 +79,9 @@ def export_run(run_directory: Path | str, bundle_directory: Path | str) -> Expor
             "provenance": _provenance(run, parity),
         }
         prototypes = network.prototypes.numpy() if len(network.prototypes) else None
-        bundle = write_bundle(Path(bundle_directory), fields, graphs, prototypes, run.examples)
+        bundle = write_bundle(
+            Path(bundle_directory), fields, graphs, prototypes, run.examples, run.tags
+        )
     return Exported(bundle, parity, refused)
 
 

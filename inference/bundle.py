@@ -21,11 +21,13 @@ from catalog.errors import InvalidBundle
 from catalog.examples import Examples, read_examples
 from catalog.images import ImageSpec
 from catalog.match import MatchModel
+from catalog.tags import TagModel, read_tag_model
 from catalog.tree import CategoryTree
 
 _DOCUMENT = "bundle.json"
 _PROTOTYPES = "prototypes.npy"
 _EXAMPLES = "examples.parquet"
+_TAGS = "tags.npz"
 
 
 class _Part(BaseModel):
@@ -99,6 +101,7 @@ class BundleDocument(_Part):
         prototypes: what the training photos look like, float32 [P, D] of unit length as numpy
             writes it; None in bundles made before there were any.
         examples: training photos to show, as `catalog.examples` writes them; None likewise.
+        tags: the tag model, as `catalog.tags` writes it; None without one.
         match: the match model, as JSON.
         provenance: run, data, versions it was made from.
     """
@@ -114,6 +117,7 @@ class BundleDocument(_Part):
     variants: dict[str, Variant] = Field(min_length=1)
     prototypes: KeptFile | None = None
     examples: KeptFile | None = None
+    tags: KeptFile | None = None
     match: dict[str, Any]
     provenance: dict[str, Any]
 
@@ -151,6 +155,12 @@ class Bundle:
         """
         kept = self.document.examples
         return None if kept is None else read_examples(self.directory / kept.file)
+
+    @cached_property
+    def tags(self) -> TagModel | None:
+        """What judges tags by the embedding; None where the training photos had none."""
+        kept = self.document.tags
+        return None if kept is None else read_tag_model(self.directory / kept.file)
 
     def graph(self, variant: str) -> Path:
         """Path of a variant's graph.
@@ -200,7 +210,11 @@ def read_bundle(directory: Path | str) -> Bundle:
         )
     for name, variant in document.variants.items():
         _verify(directory / variant.file, variant.sha256, f"the graph of variant {name}")
-    for kept, what in ((document.prototypes, "prototypes"), (document.examples, "examples")):
+    for kept, what in (
+        (document.prototypes, "prototypes"),
+        (document.examples, "examples"),
+        (document.tags, "tags"),
+    ):
         if kept is not None:
             _verify(directory / kept.file, kept.sha256, f"the file of {what}")
     return Bundle(directory, document)
@@ -212,6 +226,7 @@ def write_bundle(
     graphs: Mapping[str, tuple[Path, dict[str, Any]]],
     prototypes: NDArray[np.float32] | None = None,
     examples: Path | None = None,
+    tags: Path | None = None,
 ) -> Bundle:
     """Write a new bundle: all or nothing, and never over another.
 
@@ -221,6 +236,7 @@ def write_bundle(
         graphs: per variant, the graph's file (moved in) and the measured facts of `Variant`.
         prototypes: float32 [P, D] of the training photos, if there are any.
         examples: file of training photos to show, if there is one.
+        tags: file of the tag model, if there is one.
 
     Raises:
         InvalidBundle: the directory exists.
@@ -243,9 +259,10 @@ def write_bundle(
     if prototypes is not None:
         np.save(unfinished / _PROTOTYPES, prototypes, allow_pickle=False)
         kept["prototypes"] = _kept(unfinished / _PROTOTYPES)
-    if examples is not None:
-        shutil.copyfile(examples, unfinished / _EXAMPLES)
-        kept["examples"] = _kept(unfinished / _EXAMPLES)
+    for key, source, file in (("examples", examples, _EXAMPLES), ("tags", tags, _TAGS)):
+        if source is not None:
+            shutil.copyfile(source, unfinished / file)
+            kept[key] = _kept(unfinished / file)
     draft = BundleDocument(version="", variants=variants, **kept, **fields)
     document = draft.model_copy(update={"version": _version(draft.model_dump(mode="json"))})
     (unfinished / _DOCUMENT).write_text(document.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -4,7 +4,7 @@ The photos go through the decode, the graph and the pooling that serving uses, s
 those of the service.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from catalog.categorise import Categorisation
 from catalog.familiarity import most_familiar
 from catalog.manifest import BadRow, Manifest, Row
-from catalog.metrics import classification_report
+from catalog.metrics import average_precisions, classification_report
+from catalog.tags import TagModel
 from catalog.tree import CategoryTree
 from inference.bundle import Bundle
 from inference.devices import Device
@@ -41,6 +42,8 @@ class EvaluationReport:
         figures: of `catalog.metrics.classification_report`.
         auto_share: share of rows that were decided without a person; only with a catalog.
         auto_precision: share of those that were right; None where there is none.
+        tags: average precision by tag, over rows that were tagged; None with a catalog, and where
+            the bundle or the manifest has none.
     """
 
     images: int
@@ -48,12 +51,16 @@ class EvaluationReport:
     figures: Mapping[str, object]
     auto_share: float | None = None
     auto_precision: float | None = None
+    tags: Mapping[str, float] | None = None
 
     def to_json(self) -> dict[str, object]:
         """Plain values, all shares as fractions."""
         report = {"images": self.images, "unreadable": self.unreadable, **self.figures}
         if self.auto_share is not None:
             report |= {"auto_share": self.auto_share, "auto_precision": self.auto_precision}
+        if self.tags:
+            report["mean_average_precision"] = float(np.mean(list(self.tags.values())))
+            report["average_precision"] = dict(self.tags)
         return report
 
 
@@ -95,28 +102,40 @@ def evaluate(
     session = Session(bundle, variant=variant, device=device)
     part: Use = "photo" if catalog is None else use
     bad: list[BadRow] = []
-    seen = _judgeable(session, manifest.rows, part, bad, progress)
+    rows = _judgeable(session, manifest.rows, part, bad, progress)
     if catalog is None:
         tree = bundle.tree
+        seen = list(rows)
         judged = [(one.row, one.probabilities) for one in seen if one.probabilities is not None]
         answers = None
     else:
         tree = CategoryTree(sorted({*bundle.document.classes, *catalog.categories()}))
         prototypes = bundle.prototypes()
-        answers = [(one.row, _categorise(bundle, prototypes, catalog, one)) for one in seen]
+        answers = [(one.row, _categorise(bundle, prototypes, catalog, one)) for one in rows]
         judged = [(row, _shares(answer, tree)) for row, answer in answers]
     manifest.with_bad(bad, bad_rows_file)
     truth = [row.category or "" for row, _ in judged]
     figures = classification_report(tree, np.stack([shares for _, shares in judged]), truth)
     report = EvaluationReport(len(judged), sum(row.image != "" for row in bad), figures)
     if answers is None:
-        return report
+        return replace(report, tags=_judged_tags(bundle.tags, seen))
     auto = [answer.path == row.category for row, answer in answers if answer.decision == "auto"]
     return replace(
         report,
         auto_share=len(auto) / len(answers),
         auto_precision=sum(auto) / len(auto) if auto else None,
     )
+
+
+def _judged_tags(model: TagModel | None, seen: Iterable[SeenRow]) -> dict[str, float] | None:
+    tagged = [
+        (one.row.tags, one.embedding) for one in seen if one.row.tags and one.embedding is not None
+    ]
+    if model is None or not tagged:
+        return None
+    shares = model.probabilities(np.stack([embedding for _, embedding in tagged]))
+    truth = np.array([[name in tags for name in model.names] for tags, _ in tagged])
+    return average_precisions(model.names, shares, truth)
 
 
 def _judgeable(

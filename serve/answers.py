@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.familiarity import familiarity
+from catalog.tags import TagModel
 from catalog.tree import CategoryTree
 from inference.bundle import Thresholds
 from inference.session import Prediction
@@ -20,6 +21,7 @@ def classified(
     top_k: int,
     level: int | None,
     prototypes: NDArray[np.float32] | None = None,
+    tags: TagModel | None = None,
 ) -> list[Row]:
     """The `results` of a classify answer, one per photo, as plain JSON values.
 
@@ -30,6 +32,7 @@ def classified(
         top_k: ranked categories at most.
         level: depth of the categories; None ranks the classes and answers as deep as is certain.
         prototypes: float32 [P, D] of the training photos, where the bundle has them.
+        tags: judges tags, where the bundle has any; as many are answered as categories.
 
     Raises:
         InvalidRequest: the tree has no such level.
@@ -46,6 +49,11 @@ def classified(
         for row, unlike in zip(rows, near < thresholds.unfamiliar, strict=True):
             if unlike:
                 row["answer"] = {**row["answer"], "decision": "unknown"}
+    if tags is not None:
+        for row, embedding in zip(rows, prediction.embeddings, strict=True):
+            row["tags"] = [
+                {"tag": tag, "probability": share} for tag, share in tags.ranked(embedding, top_k)
+            ]
     return rows
 
 

@@ -68,6 +68,7 @@ class ServedModel:
         self.tree = bundle.tree
         self.match_model = bundle.match_model
         self.prototypes = bundle.prototypes()
+        self.tags = bundle.tags
         self.session = Session(
             bundle,
             variant=hardware.variant,

@@ -1,7 +1,7 @@
 """What Ray Train runs in each process."""
 
 import json
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import ray.train
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from catalog.examples import write_examples
 from catalog.manifest import Row
+from catalog.tags import write_tag_model
 from train.cross_validation import judge_out_of_fold
 from train.data_issues import (
     DataIssue,
@@ -27,7 +28,9 @@ from train.network import new_network, save_network
 from train.photos import open_photos
 from train.progress import ProgressWriter, Step
 from train.recipes import RECIPES, Outcome
-from train.run import DATA_ISSUES, EXAMPLES, WEIGHTS, HeldOut, write_predictions
+from train.run import DATA_ISSUES, EXAMPLES, TAGS, WEIGHTS, HeldOut, write_predictions
+from train.split import hold_out
+from train.tags import learn_tags
 from train.worker import OTHER_SPLITS, PREPARED, PROGRESS, RESULT, UNLABELLED, Job, Worker
 
 # Of the probe whose answers put labels in doubt where the recipe is another.
@@ -144,6 +147,24 @@ def _nearest(worker: Worker, outcome: Outcome) -> tuple[tuple[str, ...], ...]:
     return tuple(found)
 
 
+def _learn_tags(worker: Worker, outcome: Outcome) -> dict[str, Any]:
+    """Leave the tag model in the run, where there are tags; what run.json says of it."""
+    tags = [row.tags for row in worker.photos.rows]
+    if not any(tags):
+        return {}
+    config = worker.job.config
+    aside = np.zeros(len(tags), dtype=np.bool_)
+    if outcome.out_of_fold:
+        aside = hold_out(*worker.groups(), config.held_out, config.seed)
+    elif len(outcome.rows) < len(tags):
+        aside[outcome.rows] = True
+    learnt = learn_tags(outcome.embeddings, tags, np.flatnonzero(~aside), np.flatnonzero(aside))
+    if learnt is None:
+        return {}
+    write_tag_model(worker.job.directory / TAGS, learnt.model)
+    return learnt.to_json()
+
+
 def _write(worker: Worker, outcome: Outcome) -> None:
     job, network = worker.job, worker.network
     judged = [worker.photos.rows[row] for row in outcome.rows]
@@ -161,9 +182,10 @@ def _write(worker: Worker, outcome: Outcome) -> None:
     write_examples(job.directory / EXAMPLES, examples)
     network.cpu().to(memory_format=torch.contiguous_format)
     save_network(network, job.directory / WEIGHTS)
-    result = {
+    result: dict[str, Any] = {
         "architecture": network.architecture.to_json(),
         "records": outcome.records,
         "restarts": outcome.restarts,
+        "tags": _learn_tags(worker, outcome),
     }
     (job.directory / PREPARED / RESULT).write_text(json.dumps(result))

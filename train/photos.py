@@ -111,7 +111,7 @@ def prepare_photos(
 def open_photos(directory: Path) -> Photos:
     """Map prepared photos into memory."""
     found = json.loads((directory / "rows.json").read_text(encoding="utf-8"))
-    rows = tuple(Row(**row) for row in found["rows"])
+    rows = tuple(Row(**{**row, "tags": tuple(row["tags"])}) for row in found["rows"])
     # Rows of photos that could not be read were never filled; they lie at the end.
     plain = np.load(directory / "plain.npy", mmap_mode="r")[: len(rows)]
     canvas = np.load(directory / "canvas.npy", mmap_mode="r")[: len(rows)]

@@ -1,4 +1,4 @@
-"""A run on disk: run.json, model.safetensors, two Parquet files, data_issues.csv, report.html."""
+"""A run on disk: run.json, weights, predictions, examples, tags, data_issues.csv, report.html."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -18,6 +18,7 @@ DOCUMENT = "run.json"
 WEIGHTS = "model.safetensors"
 PREDICTIONS = "predictions.parquet"
 EXAMPLES = "examples.parquet"
+TAGS = "tags.npz"
 DATA_ISSUES = "data_issues.csv"
 REPORT = "report.html"
 BAD_ROWS = "bad_rows.csv"
@@ -41,6 +42,7 @@ class RunDocument:
         versions: of the libraries that decide the result.
         notes: what a person should know, such as classes with a single photo.
         restarts: the epoch that training went on from, each time workers were started again.
+        tags: how good the tag model is, as `train.tags.LearntTags.to_json` gives it; empty without.
     """
 
     recipe: str
@@ -55,6 +57,7 @@ class RunDocument:
     versions: dict[str, str]
     notes: tuple[str, ...] = ()
     restarts: tuple[int, ...] = ()
+    tags: dict[str, Any] = field(default_factory=dict)
     schema_version: int = field(default=SCHEMA_VERSION)
 
 
@@ -95,6 +98,12 @@ class Run:
     def examples(self) -> Path | None:
         """Training photos that go with the model; None in runs made before there were any."""
         file = self.directory / EXAMPLES
+        return file if file.exists() else None
+
+    @property
+    def tags(self) -> Path | None:
+        """The tag model; None where the manifest has no tags."""
+        file = self.directory / TAGS
         return file if file.exists() else None
 
     def data_issues(self) -> list[DataIssue]:

@@ -214,6 +214,7 @@ def _document(
         versions={name: importlib.metadata.version(name) for name in _VERSIONED},
         notes=(*manifest.notes, *_notes(photos, plan, held_out)),
         restarts=tuple(result["restarts"]),
+        tags=result["tags"],
     )
 
 

@@ -36,7 +36,7 @@ def classify(
     Args:
         bundle_or_url: directory of a bundle, or http:// address of a server.
         photos: files of photos.
-        top_k: categories shown per photo.
+        top_k: categories and tags shown per photo.
         level: answer at this depth of the tree; as deep as is certain if not given.
         explain: say why: PHOTO-explained.jpg in this directory shows the photo, bright where it
             mattered, and beside it the training photos most like it.
@@ -161,6 +161,9 @@ def _show_classified(photo: Path, found: Classified) -> None:
     console.print(f"{photo}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"[bold]{answer.path}[/bold] {answer.probability:.2f}, {answer.decision}")
     console.print(table)
+    if found.tags:
+        shown = (f"{one.tag} {one.probability:.2f}" for one in found.tags)
+        console.print(f"tags: {', '.join(shown)}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _show_compared(found: Comparison) -> None:

@@ -55,7 +55,15 @@ class LocalBundle:
         if level is not None:
             tree.level(level)  # refuses before anything is computed
         seen = self._see(photos)
-        results = classified(tree, document.thresholds, seen, top_k, level, self._prototypes)
+        results = classified(
+            tree,
+            document.thresholds,
+            seen,
+            top_k,
+            level,
+            self._prototypes,
+            self._bundle.tags,
+        )
         if explain:
             for place, (photo, row) in enumerate(zip(photos, results, strict=True)):
                 row["explanation"] = self._explained(photo, seen, place, row["answer"]["path"])

@@ -27,7 +27,7 @@ Level = Annotated[
 class ClassifyQuery(BaseModel):
     """What a request may ask for beside its photos."""
 
-    top_k: int = Field(5, ge=1)
+    top_k: int = Field(5, ge=1, description="categories and tags at most")
     level: Level = None
     explain: bool = False
 
@@ -110,7 +110,13 @@ async def _classified(service: Service, request: Request, query: ClassifyQuery) 
     prediction = await model.predict(photos, names)
     document = model.document
     results = classified(
-        model.tree, document.thresholds, prediction, query.top_k, query.level, model.prototypes
+        model.tree,
+        document.thresholds,
+        prediction,
+        query.top_k,
+        query.level,
+        model.prototypes,
+        model.tags,
     )
     if query.explain:
         path = results[0]["answer"]["path"]

@@ -94,11 +94,21 @@ class Explanation(BaseModel):
     nearest: list[TrainingPhoto] = Field(description="most alike first")
 
 
+class TagProbability(BaseModel):
+    """A tag and its probability, which does not depend on other tags."""
+
+    tag: str
+    probability: float
+
+
 class Classified(BaseModel):
     """One photo's answer and the ranked categories."""
 
     answer: Answer
     categories: list[PathProbability]
+    tags: list[TagProbability] | None = Field(
+        None, description="the likeliest first; only where the model learnt tags"
+    )
     explanation: Explanation | None = Field(None, description="only with explain=true")
 
 

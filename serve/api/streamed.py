@@ -50,7 +50,7 @@ async def streamed(
                 break
         document = model.document
         (result,) = classified(
-            model.tree, document.thresholds, seen, top_k, level, model.prototypes
+            model.tree, document.thresholds, seen, top_k, level, model.prototypes, model.tags
         )
         return to_json(index | {"model": document.version} | result) + b"\n"
 

@@ -33,9 +33,7 @@ def _features(photos: int, seed: int = 0) -> NDArray[np.float32]:
     return np.random.default_rng(seed).normal(size=(photos, 64)).astype(np.float32)
 
 
-def test_photos_with_a_swapped_label_are_doubted_first_and_their_own_suggested() -> (
-    None
-):
+def test_photos_with_a_swapped_label_are_doubted_first_and_their_own_suggested() -> None:
     truth = np.repeat(np.arange(3), 40)
     labelled = truth.copy()
     labelled[[3, 50, 100]] = [1, 2, 0]
