@@ -39,8 +39,15 @@ class Exported:
     refused: dict[str, str]
 
 
-def export_run(run_directory: Path | str, bundle_directory: Path | str) -> Exported:
+def export_run(
+    run_directory: Path | str, bundle_directory: Path | str, *, mirror: bool = False
+) -> Exported:
     """Export a finished run, with the variants that hold their budgets.
+
+    Args:
+        run_directory: of the run.
+        bundle_directory: a new directory.
+        mirror: average each photo's features with those of its mirror image.
 
     Raises:
         InvalidRun: not a finished run, or none of its photos can be read any more.
@@ -51,7 +58,7 @@ def export_run(run_directory: Path | str, bundle_directory: Path | str) -> Expor
     tree = CategoryTree(run.document.classes)
     calibration = calibrate(tree, held_out.logits, held_out.truth, held_out.familiarity)
     network = load_network(run.document.architecture, run.weights)
-    served = ServedNetwork(network, calibration.temperature)
+    served = ServedNetwork(network, calibration.temperature, mirror=mirror)
     spec = network.architecture.image
     photos = export_photos(run, held_out, spec)
     with tempfile.TemporaryDirectory() as scratch:
@@ -73,10 +80,10 @@ def export_run(run_directory: Path | str, bundle_directory: Path | str) -> Expor
                 "unknown": calibration.unknown,
                 "unfamiliar": calibration.unfamiliar,
             },
-            "embedding_id": embedding_id(network),
+            "embedding_id": embedding_id(network, mirror=mirror),
             "embedding_dimension": network.architecture.embedding,
             "match": DEFAULT_MATCH_MODEL.to_json(),
-            "provenance": _provenance(run, parity),
+            "provenance": {**_provenance(run, parity), "mirror": mirror},
         }
         prototypes = network.prototypes.numpy() if len(network.prototypes) else None
         bundle = write_bundle(
@@ -85,9 +92,11 @@ def export_run(run_directory: Path | str, bundle_directory: Path | str) -> Expor
     return Exported(bundle, parity, refused)
 
 
-def embedding_id(network: Network) -> str:
-    """Hash of all that decides the embedding: decode, geometry, backbone, projection."""
+def embedding_id(network: Network, *, mirror: bool = False) -> str:
+    """Hash of all that decides the embedding: decode, geometry, backbone, projection, mirror."""
     digest = hashlib.sha256(f"decode {DECODE_REVISION} {network.architecture.image}".encode())
+    if mirror:
+        digest.update(b"mirror")
     for key, value in sorted(network.state_dict().items()):
         if not key.startswith("head.") and key != "prototypes":
             digest.update(key.encode())

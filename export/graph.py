@@ -13,19 +13,32 @@ OPSET = 20
 
 
 class ServedNetwork(nn.Module):
-    """The trained network as it is served: normalisation, temperature and softmax inside."""
+    """The trained network as it is served: normalisation, temperature and softmax inside.
 
-    def __init__(self, network: Network, temperature: float) -> None:
+    Args:
+        network: as it was trained.
+        temperature: the logits are divided by it.
+        mirror: average the features of each photo and its mirror image.
+    """
+
+    def __init__(self, network: Network, temperature: float, *, mirror: bool = False) -> None:
         super().__init__()
         self.network = network
         self.temperature = temperature
+        self.mirror = mirror
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """``images`` uint8 [N, S, S, 3] -> probabilities [N, C], unit embeddings [N, D]."""
-        features = self.network.features(images.permute(0, 3, 1, 2))
+        features = self._features(images.permute(0, 3, 1, 2))
         probabilities = torch.softmax(self.network.head(features) / self.temperature, dim=1)
         embedding = nn.functional.normalize(self.network.embedding(features), dim=1)
         return probabilities, embedding
+
+    def _features(self, images: Tensor) -> Tensor:
+        features = self.network.features(images)
+        if self.mirror:
+            features = (features + self.network.features(images.flip(3))) / 2
+        return features
 
 
 def write_graph(served: ServedNetwork, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Augmentation of a batch in one go: crop, mirror, brightness, CutMix."""
+"""Augmentation of a batch in one go: crop, mirror, brightness, colour, erasing, CutMix."""
 
 import math
 from dataclasses import dataclass
@@ -10,7 +10,23 @@ from torch.nn import functional as F
 _SMALLEST_CROP = 0.25
 _ASPECT = math.log(4 / 3)
 _BRIGHTNESS = 0.3
-_CUTMIX_SHARE = 0.5
+_ERASED = (0.02, 0.33)  # share of the photo
+_ERASED_ASPECT = math.log(3)
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How strong.
+
+    Attributes:
+        colour: contrast and saturation change by up to this share, each channel by half of it.
+        erase: share of photos of which a part is erased.
+        cutmix: share of batches that are mixed.
+    """
+
+    colour: float = 0.0
+    erase: float = 0.0
+    cutmix: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -21,17 +37,28 @@ class Draw:
         crop: float32 [N, 4], uniform: area, aspect, left, top.
         mirror: bool [N].
         brightness: float32 [N], -1 to 1.
+        colour: float32 [N, 5], -1 to 1: contrast, saturation, each channel.
+        erase: float32 [N, 5], uniform: whether, area, aspect, left, top.
         cut: float32 [4], uniform: whether, area, left, top.
     """
 
     crop: Tensor
     mirror: Tensor
     brightness: Tensor
+    colour: Tensor
+    erase: Tensor
     cut: Tensor
 
     def part(self, rows: slice) -> "Draw":
         """The draw for one rank's photos."""
-        return Draw(self.crop[rows], self.mirror[rows], self.brightness[rows], self.cut)
+        return Draw(
+            self.crop[rows],
+            self.mirror[rows],
+            self.brightness[rows],
+            self.colour[rows],
+            self.erase[rows],
+            self.cut,
+        )
 
 
 def draw(count: int, seed: int) -> Draw:
@@ -41,12 +68,14 @@ def draw(count: int, seed: int) -> Draw:
         torch.rand(count, 4, generator=generator),
         torch.rand(count, generator=generator) < 0.5,
         torch.rand(count, generator=generator) * 2 - 1,
+        torch.rand(count, 5, generator=generator) * 2 - 1,
+        torch.rand(count, 5, generator=generator),
         torch.rand(4, generator=generator),
     )
 
 
-def augment(images: Tensor, size: int, drawn: Draw) -> Tensor:
-    """Random resized crop, mirror and brightness, a different one for each photo.
+def augment(images: Tensor, size: int, drawn: Draw, strength: Augmentation) -> Tensor:
+    """Random resized crop, mirror, brightness, colour and erasing, different for each photo.
 
     Resized as the decode does it, bicubic with antialiasing: photos resampled otherwise would look
     unlike all that is served.
@@ -55,6 +84,7 @@ def augment(images: Tensor, size: int, drawn: Draw) -> Tensor:
         images: uint8 [N, H, H, 3], on the CPU, where uint8 is resized fastest.
         size: side of the result, px.
         drawn: the random numbers.
+        strength: of what can be set.
 
     Returns:
         float32 [N, 3, size, size] on 0..255, channels last.
@@ -73,10 +103,40 @@ def augment(images: Tensor, size: int, drawn: Draw) -> Tensor:
         resized[row] = F.interpolate(crop, size=(size, size), mode="bicubic", antialias=True)[0]
     resized[drawn.mirror] = resized[drawn.mirror].flip(3)
     brightness = 1 + _BRIGHTNESS * drawn.brightness
-    return (resized * brightness.view(-1, 1, 1, 1)).clamp(0, 255)
+    resized *= brightness.view(-1, 1, 1, 1)
+    if strength.colour:
+        _shift_colours(resized, strength.colour * drawn.colour)
+    resized.clamp_(0, 255)
+    _erase(resized, drawn.erase, strength.erase)
+    return resized
 
 
-def cut_and_mix(images: Tensor, targets: Tensor, drawn: Draw) -> tuple[Tensor, Tensor]:
+def _shift_colours(images: Tensor, shift: Tensor) -> None:
+    """Contrast, saturation and channels of float32 [N, 3, S, S], in place, by float32 [N, 5]."""
+    contrast, saturation, channels = shift[:, 0], shift[:, 1], shift[:, 2:] / 2
+    mean = images.mean(dim=(1, 2, 3), keepdim=True)
+    images.sub_(mean).mul_((1 + contrast).view(-1, 1, 1, 1)).add_(mean)
+    grey = images.mean(dim=1, keepdim=True)
+    images.sub_(grey).mul_((1 + saturation).view(-1, 1, 1, 1)).add_(grey)
+    images.mul_((1 + channels).view(-1, 3, 1, 1))
+
+
+def _erase(images: Tensor, drawn: Tensor, share: float) -> None:
+    """Random erasing (Zhong et al. 2020, arXiv:1708.04896) to the photo's mean colour, in place."""
+    size = images.shape[-1]
+    least, most = _ERASED
+    for image, (whether, area, aspect, left, top) in zip(images, drawn.tolist(), strict=True):
+        if whether < share:
+            side = size * math.sqrt(least + (most - least) * area)
+            stretch = math.exp((aspect * 2 - 1) * _ERASED_ASPECT / 2)
+            height, width = min(size, round(side * stretch)), min(size, round(side / stretch))
+            y, x = round(top * (size - height)), round(left * (size - width))
+            image[:, y : y + height, x : x + width] = image.mean(dim=(1, 2))[:, None, None]
+
+
+def cut_and_mix(
+    images: Tensor, targets: Tensor, drawn: Draw, share: float
+) -> tuple[Tensor, Tensor]:
     """CutMix (Yun et al. 2019, arXiv:1905.04899) of each photo with its neighbour.
 
     The first with the second, the third with the fourth, so that a batch shared out in pairs is
@@ -86,9 +146,10 @@ def cut_and_mix(images: Tensor, targets: Tensor, drawn: Draw) -> tuple[Tensor, T
         images: float32 [N, 3, S, S].
         targets: float32 [N, classes], rows sum to 1.
         drawn: the random numbers.
+        share: of batches that are mixed.
     """
     whether, area, left, top = drawn.cut.tolist()
-    if whether >= _CUTMIX_SHARE:
+    if whether >= share:
         return images, targets
     size = images.shape[-1]
     side = round(size * math.sqrt(area))
@@ -96,5 +157,5 @@ def cut_and_mix(images: Tensor, targets: Tensor, drawn: Draw) -> tuple[Tensor, T
     neighbour = (torch.arange(len(images)) ^ 1).clamp(max=len(images) - 1)
     mixed = images.clone()
     mixed[:, :, y : y + side, x : x + side] = images[neighbour, :, y : y + side, x : x + side]
-    share = side * side / (size * size)
-    return mixed, targets * (1 - share) + targets[neighbour] * share
+    part = side * side / (size * size)
+    return mixed, targets * (1 - part) + targets[neighbour] * part

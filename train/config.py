@@ -34,6 +34,10 @@ class TrainConfig:
         backbone_rate: the backbone's rate as a share of the head's.
         weight_decay: of finetune.
         label_smoothing: of finetune.
+        colour: contrast and saturation of photos that finetune trains on change by up to this
+            share, each colour channel by half of it.
+        erase: share of those photos of which a part is erased.
+        cutmix: share of their batches in which each photo gets a part of another.
         pretrained_share: of the pretrained weights, with the probe's head, in those that finetune
             keeps; the rest is what was learnt. More of them helps with photos taken otherwise than
             those trained on.
@@ -62,6 +66,9 @@ class TrainConfig:
     backbone_rate: float = 0.5
     weight_decay: float = 0.02
     label_smoothing: float = 0.1
+    colour: float = 0.0
+    erase: float = 0.0
+    cutmix: float = 0.5
     pretrained_share: float = 0.2
     balance: float = 0.0
     patience: int = 4

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
-from train.augment import augment, cut_and_mix, draw
+from train.augment import Augmentation, augment, cut_and_mix, draw
 from train.averaging import WeightAverage
 from train.backbones import freeze_first_layers
 from train.budget import epochs_that_fit
@@ -245,10 +245,15 @@ class FineTuning:
         own = batch[part]
         drawn = draw(len(batch), seed).part(part)
         canvas = torch.from_numpy(self.task.photos.canvas[own])
-        images = augment(canvas, self.task.photos.plain.shape[1], drawn).to(self.device)
+        config = self.config
+        strength = Augmentation(config.colour, config.erase, config.cutmix)
+        images = augment(canvas, self.task.photos.plain.shape[1], drawn, strength)
+        images = images.to(self.device)
         labels = self.task.targets[own].to(self.device)
         classes = len(self.task.class_weights)
-        images, targets = cut_and_mix(images, F.one_hot(labels, classes).float(), drawn)
+        images, targets = cut_and_mix(
+            images, F.one_hot(labels, classes).float(), drawn, strength.cutmix
+        )
         logits = model(
             images.contiguous(memory_format=torch.channels_last),
             bfloat16=has_bfloat16(self.device.type),
@@ -257,7 +262,7 @@ class FineTuning:
             logits,
             targets,
             weight=self.task.class_weights.to(self.device),
-            label_smoothing=self.config.label_smoothing,
+            label_smoothing=config.label_smoothing,
             reduction="sum",
         ) / len(batch)
         learning.optimizer.zero_grad()

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
-from train.augment import augment, draw
+from train.augment import Augmentation, augment, draw
 from train.budget import epochs_that_fit
 from train.distributed import Ranks
 from train.folding import fold_normalisation
@@ -152,11 +152,12 @@ def _train_epoch(
             group["lr"] = group["peak"] * share
         part = ranks.part(len(batch))
         canvas = torch.from_numpy(photos.canvas[batch[part]])
+        drawn = (draw(len(batch), int(rng.integers(2**31))).part(part) for _ in range(2))
         left, right = (
-            augment(canvas, size, draw(len(batch), int(rng.integers(2**31))).part(part))
+            augment(canvas, size, one, Augmentation())
             .to(device)
             .contiguous(memory_format=torch.channels_last)
-            for _ in range(2)
+            for one in drawn
         )
         loss = model(left, right, bfloat16=has_bfloat16(device.type))
         optimizer.zero_grad()

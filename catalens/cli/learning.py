@@ -61,18 +61,20 @@ def train(
     )
 
 
-def export(run: Path, bundle: Path, /) -> None:
+def export(run: Path, bundle: Path, /, *, mirror: bool = False) -> None:
     """Make a bundle of a finished run.
 
     Args:
         run: directory of the run.
         bundle: a new directory for the bundle.
+        mirror: look at each photo and its mirror image and average: a little better, twice as
+            slow.
     """
     from export.bundle import export_run
 
     console = Console()
     with console.status("Exporting the graph, checking it against PyTorch, making variants"):
-        exported = export_run(run, bundle)
+        exported = export_run(run, bundle, mirror=mirror)
     document = exported.bundle.document
     largest = max(exported.parity.values())
     console.print(

@@ -2,13 +2,17 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from catalog.images import ImageSpec
-from export.bundle import Exported, export_run
+from export.bundle import Exported, embedding_id, export_run
+from export.graph import ServedNetwork, write_graph
 from export.photos import export_photos
+from export.sessions import cpu_session
 from inference.bundle import read_bundle
 from inference.session import Session
+from train.network import load_network
 from train.run import read_run
 
 
@@ -62,3 +66,22 @@ def test_a_bundle_from_before_a_field_came_still_reads(tiny_bundle: Path, tmp_pa
     document["version"] = _version(document)
     (copy / "bundle.json").write_text(json.dumps(document))
     assert read_bundle(copy).document.variants["fp32"].photos is None
+
+
+def test_a_mirrored_graph_answers_a_photo_and_its_mirror_image_alike(
+    run: Path, tmp_path: Path
+) -> None:
+    finished = read_run(run)
+    network = load_network(finished.document.architecture, finished.weights)
+    size = network.architecture.image.size
+    photo = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), dtype=np.uint8)
+    both = np.concatenate([photo, photo[:, :, ::-1]])
+    alike = []
+    for mirror in (False, True):
+        graph = tmp_path / f"{mirror}.onnx"
+        write_graph(ServedNetwork(network, 1.0, mirror=mirror), graph)
+        _, (left, right) = cpu_session(graph).run(["probabilities", "embedding"], {"images": both})
+        alike.append(float(left @ right))
+    assert alike[1] == pytest.approx(1, abs=1e-4)
+    assert alike[0] < 0.999
+    assert embedding_id(network) != embedding_id(network, mirror=True)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from catalog.errors import InvalidRequest
+from catalog.tags import TagModel
 from catalog.tree import CategoryTree
 from inference.bundle import Thresholds
 from inference.session import Prediction
@@ -71,3 +72,15 @@ def test_an_inner_class_is_automatic_only_by_its_own_probability() -> None:
     row = np.array([[0.5, 0.45, 0.05]], np.float32)
     found = classified(tree, THRESHOLDS, Prediction(row, row), top_k=1, level=None)
     assert found[0]["answer"]["decision"] == "review"  # type: ignore[index]
+
+
+def test_tags_are_answered_beside_the_category_the_likeliest_first() -> None:
+    row = np.array([[0.9, 0.06, 0.04]], np.float32)
+    tags = TagModel(("a", "b", "c"), 9 * np.eye(3, dtype=np.float32), np.zeros(3, np.float32))
+    with_tags, without = (
+        classified(TREE, THRESHOLDS, Prediction(row, row), top_k=2, level=None, tags=model)[0]
+        for model in (tags, None)
+    )
+    assert [one["tag"] for one in with_tags["tags"]] == ["a", "b"]
+    assert with_tags["tags"][0]["probability"] > 0.99
+    assert "tags" not in without
