@@ -7,7 +7,24 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter
 
 Name = Literal[
-    "first", "gpu", "over_http", "picture", "recognition", "serving", "variants", "workers"
+    "first",
+    "gpu",
+    "over_http",
+    "picture",
+    "recognition",
+    "recognition.grocery",
+    "recognition.fashion",
+    "recognition.dance",
+    "recognition.calibration",
+    "recognition.few_shot",
+    "recognition.out_of_distribution",
+    "recognition.large_tree",
+    "recognition.equality",
+    "recognition.tags",
+    "recognition.label_errors",
+    "serving",
+    "variants",
+    "workers",
 ]
 
 app = App(name="python -m bench", help=__doc__)
@@ -24,13 +41,15 @@ def bench(
     """Run a benchmark.
 
     Args:
-        name: which; each is a module of this package with what it measures in its docstring.
+        name: which; each is a module of this package with what it measures in its docstring, and
+            after a dot a part of it.
         json_file: where to write figures, intervals, command and machine.
         work: where runs and bundles go, and are taken from when they are there; a temporary
             directory that is removed if not given.
     """
-    module = importlib.import_module(f"bench.{name}")
-    module.main(json_file, work)
+    module, _, part = name.partition(".")
+    parts = (part,) if part else ()
+    importlib.import_module(f"bench.{module}").main(json_file, work, *parts)
 
 
 if __name__ == "__main__":

@@ -81,12 +81,34 @@ class Figures:
 
     def write(self, path: Path) -> None:
         """Write figures, intervals, the command and the machine as JSON."""
-        document = {
-            "figures": self.values,
-            "intervals": self.intervals,
-            "command": " ".join(["python -m bench", *sys.argv[1:]]),
-            "machine": f"{os.cpu_count()} x {platform.processor() or platform.machine()}, "
-            f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
-        }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        _write(path, {"figures": self.values, "intervals": self.intervals, **_where()})
+
+    def add_to(self, path: Path) -> None:
+        """Write into what is there already, which parts that ran before have written."""
+        before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        measured = dict.fromkeys(self.values, _where())
+        _write(
+            path,
+            {
+                key: before.get(key, {}) | now
+                for key, now in (
+                    ("figures", self.values),
+                    ("intervals", self.intervals),
+                    ("measured", measured),
+                )
+            },
+        )
+
+
+def _where() -> dict[str, str]:
+    """The command and the machine."""
+    return {
+        "command": " ".join(["python -m bench", *sys.argv[1:]]),
+        "machine": f"{os.cpu_count()} x {platform.processor() or platform.machine()}, "
+        f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
+    }
+
+
+def _write(path: Path, document: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

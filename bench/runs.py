@@ -1,14 +1,12 @@
-"""Runs without an export: trained by the command, asked through PyTorch."""
+"""Runs without an export, asked through PyTorch."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from bench.steps import catalens
 from catalog.calibration import calibrate
 from catalog.images import ImageSpec, decode
 from catalog.manifest import Row
@@ -18,17 +16,9 @@ from train.backbones import SMALLEST
 from train.features import compute_features
 from train.finetune import predict
 from train.network import load_network, new_network
-from train.run import Run, read_run
+from train.run import Run
 
 _CPU = torch.device("cpu")
-
-
-def learn_run(manifest: Path, directory: Path, *flags: str) -> Run:
-    """Train, unless the directory holds the finished run already."""
-    if not (directory / "run.json").exists():
-        resume = ("--resume",) if directory.exists() else ()
-        catalens("train", manifest, "--run", directory, *flags, *resume)
-    return read_run(directory)
 
 
 def predict_run(run: Run, rows: Sequence[Row]) -> NDArray[np.float32]:

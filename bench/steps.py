@@ -15,7 +15,7 @@ from catalog.tree import CategoryTree
 from inference.bundle import Bundle, read_bundle
 from inference.photos import SeenRow, see_rows
 from inference.session import Session
-from train.run import read_run
+from train.run import Run, read_run
 
 
 def catalens(*arguments: str | Path) -> float:
@@ -27,6 +27,14 @@ def catalens(*arguments: str | Path) -> float:
     started = time.perf_counter()
     subprocess.run([sys.executable, "-m", "catalens.cli", *map(str, arguments)], check=True)
     return (time.perf_counter() - started) / 60
+
+
+def learn_run(manifest: Path, directory: Path, *flags: str) -> Run:
+    """Train, or go on with what was stopped, unless the directory holds the finished run."""
+    if not (directory / "run.json").exists():
+        resume = ("--resume",) if directory.exists() else ()
+        catalens("train", manifest, "--run", directory, *flags, *resume)
+    return read_run(directory)
 
 
 @dataclass(frozen=True)
@@ -53,8 +61,7 @@ def learn(shop: Shop, work: Path, label: str, *flags: str) -> tuple[Bundle, dict
     run, bundle = work / f"{label}-run", work / f"{label}-bundle"
     minutes = {}
     if not bundle.exists():
-        if not (run / "run.json").exists():
-            catalens("train", shop.manifest, "--run", run, *flags)
+        learn_run(shop.manifest, run, *flags)
         minutes["export"] = catalens("export", run, bundle)
     minutes["train"] = sum(read_run(run).document.seconds.values()) / 60
     return read_bundle(bundle), minutes

@@ -1,12 +1,16 @@
-"""How good the answers are: on real shops and few photos, by every recipe, and beside peers.
+"""How good the answers are: on real shops and few photos, by every recipe.
 
-A whole run takes hours on 2 cores. With ``--work`` each model is trained once: a run that was
-stopped goes on where it was, and figures are written after every part.
+A whole run takes hours on 2 cores; `recognition.grocery` and so on measure one part, and add their
+figures to those of the JSON file. With ``--work`` each model is trained once: a run that was
+stopped goes on where it was.
 """
 
 import tempfile
+from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 
@@ -15,39 +19,35 @@ from bench.recognition.calibration import measure_calibration
 from bench.recognition.dance import measure_dance
 from bench.recognition.equality import measure_equality
 from bench.recognition.few_shot import measure_few_shot
+from bench.recognition.label_errors import measure_label_errors
 from bench.recognition.large_tree import measure_large_tree
 from bench.recognition.out_of_distribution import measure_out_of_distribution
-from bench.recognition.shops import measure_shops
+from bench.recognition.shops import measure_shop
+from bench.recognition.tags import measure_tags
+from bench.shops import FASHION, GROCERY
 
-RESULTS = Path(__file__).parents[1] / "results"
+PARTS: Final[dict[str, Callable[[Figures, Path], None]]] = {
+    "grocery": partial(measure_shop, shop=GROCERY),
+    "fashion": partial(measure_shop, shop=FASHION),
+    "dance": measure_dance,
+    "calibration": measure_calibration,
+    "few_shot": measure_few_shot,
+    "out_of_distribution": measure_out_of_distribution,
+    "large_tree": measure_large_tree,
+    "equality": measure_equality,
+    "tags": measure_tags,
+    "label_errors": measure_label_errors,
+}
 
 
-def main(json_file: Path | None, work: Path | None) -> None:
-    """Measure, print, write."""
-    console = Console()
+def main(json_file: Path | None, work: Path | None, part: str | None = None) -> None:
+    """Measure every part or one, print, write."""
     figures = Figures()
     holder = nullcontext(str(work)) if work else tempfile.TemporaryDirectory()
-
-    def keep(part: str) -> None:
-        console.rule(part)
-        if json_file:
-            figures.write(json_file)
-
     with holder as folder:
-        keep("grocery and fashion")
-        judged = measure_shops(figures, Path(folder))
-        keep("dance, cross-validated")
-        judged["dance"] = measure_dance(figures, Path(folder))
-        keep("calibration")
-        measure_calibration(figures, judged, RESULTS / "reliability.png")
-        keep("new categories from a few photos")
-        measure_few_shot(figures, Path(folder))
-        keep("photos of nothing the model knows")
-        measure_out_of_distribution(figures, Path(folder))
-        keep("300 categories")
-        measure_large_tree(figures, Path(folder))
-        keep("PyTorch, graph and HTTP")
-        measure_equality(figures, Path(folder))
+        for name in [part] if part else PARTS:
+            Console().rule(name)
+            PARTS[name](figures, Path(folder))
+            if json_file:
+                figures.add_to(json_file)
     figures.show("Recognition")
-    if json_file:
-        figures.write(json_file)

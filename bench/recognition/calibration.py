@@ -1,5 +1,6 @@
 """How far the probabilities can be trusted, and how many answers need no person."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -12,70 +13,76 @@ from bench.figures import Figures, bootstrap_interval
 from bench.steps import Judged
 from catalog.metrics import automatic_share, expected_calibration_error
 
+_RESULTS: Final = Path(__file__).parents[1] / "results"
+_ANSWERS: Final = _RESULTS / "answers.json"
+_PICTURE: Final = _RESULTS / "reliability.png"
 _PRECISIONS: Final = (0.95, 0.98)
 _BINS: Final = 15
 
+# float64 [N, 2]: confidence of the first guess, and 1 where it is right.
+_Pairs = NDArray[np.float64]
 
-def measure_calibration(figures: Figures, judged: Mapping[str, Judged], picture: Path) -> None:
+
+def keep_answers(name: str, judged: Judged) -> None:
+    """Keep how sure each answer was, and whether it was right, for `measure_calibration`."""
+    kept = json.loads(_ANSWERS.read_text(encoding="utf-8")) if _ANSWERS.exists() else {}
+    confidence = judged.probabilities.max(axis=1)
+    kept[name] = [
+        [round(float(share), 5), int(right)]
+        for share, right in zip(confidence, judged.right, strict=True)
+    ]
+    _ANSWERS.write_text(json.dumps(kept, separators=(",", ":")) + "\n", encoding="utf-8")
+
+
+def measure_calibration(figures: Figures, work: Path) -> None:
     """Add `ece` over all photos pooled and of each shop, and the shares answered automatically.
+
+    From the answers that grocery, fashion and dance (its first seed) left when they were measured
+    last. The reliability diagram is drawn from them too.
 
     Args:
         figures: to add to.
-        judged: out-of-sample answers by shop.
-        picture: where to draw the reliability diagram.
+        work: not used.
     """
-    for name, one in judged.items():
-        _add_ece(figures, f"ece_{name}", _confidence(one), one.right)
-    confidence = np.concatenate([_confidence(one) for one in judged.values()])
-    right = np.concatenate([one.right for one in judged.values()])
-    _add_ece(figures, "ece", confidence, right)
-    for name, one in judged.items():
+    kept = json.loads(_ANSWERS.read_text(encoding="utf-8"))
+    answers = {name: np.array(pairs) for name, pairs in kept.items()}
+    for name, pairs in answers.items():
+        figures.add(f"ece_{name}", _error(pairs), bootstrap_interval(_error, pairs))
+    pooled = np.concatenate(list(answers.values()))
+    figures.add("ece", _error(pooled), bootstrap_interval(_error, pooled))
+    for name, pairs in answers.items():
         for precision in _PRECISIONS:
-            key = f"auto_share_at_{precision * 100:.0f}_{name}"
-            pairs = np.stack([_confidence(one), one.right], axis=1)
             figures.add(
-                key,
-                _auto_share(pairs, precision),
-                bootstrap_interval(lambda rows, p=precision: _auto_share(rows, p), pairs),
+                f"auto_share_at_{precision * 100:.0f}_{name}",
+                _automatic(pairs, precision),
+                bootstrap_interval(lambda rows, p=precision: _automatic(rows, p), pairs),
             )
-    _draw(judged, picture)
+    _draw(answers)
 
 
-def _auto_share(pairs: NDArray[np.float64], precision: float) -> float:
+def _automatic(pairs: _Pairs, precision: float) -> float:
     return automatic_share(pairs[:, 0], pairs[:, 1] > 0, precision)
 
 
-def _confidence(one: Judged) -> NDArray[np.float32]:
-    return one.probabilities.max(axis=1)
+def _error(pairs: _Pairs) -> float:
+    return expected_calibration_error(pairs[:, 0].astype(np.float32), pairs[:, 1] > 0, _BINS)
 
 
-def _add_ece(
-    figures: Figures, key: str, confidence: NDArray[np.float32], right: NDArray[np.bool_]
-) -> None:
-    def error(pairs: NDArray[np.float64]) -> float:
-        return expected_calibration_error(pairs[:, 0].astype(np.float32), pairs[:, 1] > 0, _BINS)
-
-    pairs = np.stack([confidence, right], axis=1)
-    figures.add(key, error(pairs), bootstrap_interval(error, pairs))
-
-
-def _draw(judged: Mapping[str, Judged], picture: Path) -> None:
+def _draw(answers: Mapping[str, _Pairs]) -> None:
     """Reliability diagram: how often answers of a confidence are right."""
     figure = Figure(figsize=(5.2, 4.6), layout="constrained")
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color="#999", linestyle="--", label="perfectly calibrated")
-    for name, one in judged.items():
-        confidence = _confidence(one)
-        order = np.argsort(confidence, kind="stable")
-        bins = np.array_split(order, _BINS)
+    for name, pairs in answers.items():
+        bins = np.array_split(pairs[np.argsort(pairs[:, 0], kind="stable")], _BINS)
         axes.plot(
-            [confidence[rows].mean() for rows in bins],
-            [one.right[rows].mean() for rows in bins],
+            [part[:, 0].mean() for part in bins],
+            [part[:, 1].mean() for part in bins],
             marker="o",
             markersize=4,
-            label=f"{name}, {len(order):,} photos",
+            label=f"{name}, {len(pairs):,} photos",
         )
     axes.set(xlabel="confidence of the first guess", ylabel="share of them that is right")
     axes.legend(frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(picture, dpi=110)
+    figure.savefig(_PICTURE, dpi=110)

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.figures import Figures, statistic_interval
-from bench.runs import learn_run, predict_run, pretrained_features
+from bench.recognition.calibration import keep_answers
+from bench.runs import predict_run, pretrained_features
 from bench.shops import DANCE, require
-from bench.steps import Judged, judged
+from bench.steps import judged, learn_run
 from catalog.manifest import ManifestConfig, Row, read_manifest
 from catalog.metrics import f1_scores
 from catalog.tree import CategoryTree
@@ -22,7 +23,7 @@ _SEEDS: Final = (0, 1, 2)
 _BUDGET: Final = "4m"
 
 
-def measure_dance(figures: Figures, work: Path) -> Judged:
+def measure_dance(figures: Figures, work: Path) -> None:
     """Add `dance_f1`: the mean over the seeds, each from the answers of its five folds together.
 
     Near-duplicates are in one fold.
@@ -30,9 +31,6 @@ def measure_dance(figures: Figures, work: Path) -> Judged:
     Args:
         figures: to add to.
         work: where runs are kept.
-
-    Returns:
-        the answers of the first seed on all photos.
     """
     rows = dance_rows()
     categories = [row.category or "" for row in rows]
@@ -49,7 +47,7 @@ def measure_dance(figures: Figures, work: Path) -> Judged:
     figures.add("dance_f1", float(np.mean(scores)), (float(low), float(high)))
     figures.add("dance_f1_lowest_seed", min(scores))
     figures.add("dance_f1_highest_seed", max(scores))
-    return found[0]
+    keep_answers(DANCE.name, found[0])
 
 
 def dance_rows() -> tuple[Row, ...]:

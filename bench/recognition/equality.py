@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.figures import Figures
+from bench.recognition.shops import learnt
 from bench.runs import predict_run
-from bench.shops import FASHION, GROCERY, require
+from bench.shops import FASHION, GROCERY
 from bench.steps import judge
 from catalens.background import served
 from catalog.manifest import Row
 from catalog.tables import read_bytes
-from inference.bundle import read_bundle
 from train.run import read_run
 
 _PORT: Final = 8457
@@ -30,21 +30,21 @@ def measure_equality(figures: Figures, work: Path) -> None:
 
     Args:
         figures: to add to.
-        work: holds the runs and bundles of `measure_shops`.
+        work: where runs and bundles are kept.
     """
     photos, ties, onnx, http = 0, 0, 0, 0
-    for shop in (require(GROCERY), require(FASHION)):
+    for shop in (GROCERY, FASHION):
+        bundle, _ = learnt(shop, work)
         run = read_run(work / f"auto_{shop.name}-run")
-        bundle = work / f"auto_{shop.name}-bundle"
         rows = shop.rows("val").rows
         expected = predict_run(run, rows)
         best = np.sort(expected, axis=1)
         clear = best[:, -1] - best[:, -2] > _TIE
         classes = np.array(run.document.classes)
         guesses = classes[expected.argmax(axis=1)]
-        graph = judge(read_bundle(bundle), shop).probabilities
+        graph = judge(bundle, shop).probabilities
         onnx += int((classes[graph.argmax(axis=1)] != guesses)[clear].sum())
-        http += int((_over_http(bundle, rows) != guesses)[clear].sum())
+        http += int((_over_http(bundle.directory, rows) != guesses)[clear].sum())
         photos, ties = photos + len(rows), ties + int((~clear).sum())
     figures.add("equal_photos", photos)
     figures.add("equal_ties", ties)

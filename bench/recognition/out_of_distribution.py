@@ -9,10 +9,11 @@ from sklearn.metrics import roc_auc_score
 
 from bench.figures import Figures, bootstrap_interval
 from bench.recognition.dance import dance_rows
+from bench.recognition.shops import learnt
 from bench.shops import FASHION, GROCERY, require
 from catalog.familiarity import familiarity
 from catalog.manifest import Row
-from inference.bundle import Bundle, read_bundle
+from inference.bundle import Bundle
 from inference.photos import SeenRow, see_rows
 from inference.session import Session
 
@@ -27,9 +28,9 @@ def measure_out_of_distribution(figures: Figures, work: Path) -> None:
 
     Args:
         figures: to add to.
-        work: holds grocery's bundle of `measure_shops`.
+        work: where grocery's run and bundle are kept.
     """
-    bundle = read_bundle(work / f"auto_{GROCERY.name}-bundle")
+    bundle, _ = learnt(GROCERY, work)
     known, known_unsure = _seen(bundle, require(GROCERY).rows("val").rows)
     figures.add("ood_unknown_grocery", known_unsure.mean())
     for name, rows in (("dance", dance_rows()), ("fashion", require(FASHION).rows("val").rows)):
