@@ -23,6 +23,11 @@ Name = Literal[
     "recognition.tags",
     "recognition.label_errors",
     "serving",
+    "training",
+    "training.catalens",
+    "training.fastai",
+    "training.timm",
+    "training.autogluon",
     "variants",
     "workers",
 ]

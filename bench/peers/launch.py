@@ -1,11 +1,8 @@
 """Peers installed, started, waited for and stopped."""
 
-import hashlib
 import os
-import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -15,20 +12,13 @@ from pathlib import Path
 import httpx
 import psutil
 
+from bench.peers.environment import CACHE, PeerUnavailable, environment
 from bench.peers.peer import Peer
-from catalog.errors import CatalensError
 
-CACHE = Path.home() / ".cache" / "catalens-bench"
 HERE = Path(__file__).resolve().parent
 _ROOT = HERE.parents[1]
 _READY_SECONDS = 120.0
 _STOP_SECONDS = 5.0
-
-
-class PeerUnavailable(CatalensError):
-    """A peer that cannot be installed or started on this machine."""
-
-    type = "peer-unavailable"
 
 
 def prepare(peer: Peer) -> Path:
@@ -37,33 +27,7 @@ def prepare(peer: Peer) -> Path:
     Raises:
         PeerUnavailable: its requirements cannot be installed here.
     """
-    requirements = HERE / peer.folder / "requirements.txt"
-    digest = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
-    home = CACHE / f"{peer.folder}-{digest}"
-    python, done = home / "bin" / "python", home / ".installed"
-    if done.exists():
-        return python
-    shutil.rmtree(home, ignore_errors=True)
-    uv = str(Path(sys.executable).parent / "uv")
-    _install(peer, [sys.executable, "-m", "venv", str(home)])
-    if peer.installer == "uv":
-        _install(peer, [uv, "pip", "install", "--python", str(python), "-r", str(requirements)])
-    else:
-        _install(peer, [str(python), "-m", "pip", "install", "-r", str(requirements)])
-    done.touch()
-    return python
-
-
-def _install(peer: Peer, command: list[str]) -> None:
-    try:
-        subprocess.run(command, check=True, capture_output=True, text=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        said = getattr(error, "stderr", None) or str(error)
-        raise PeerUnavailable(
-            f"{peer.name} cannot be installed: {said.strip()[-500:]}",
-            where=" ".join(command),
-            fix=f"Make its requirements installable here, or leave {peer.name} out.",
-        ) from error
+    return environment(HERE / peer.folder, peer.installer)
 
 
 @contextmanager
