@@ -1,4 +1,4 @@
-"""`python -m bench NAME [--json OUT]`: run one benchmark, print its table, write its figures."""
+"""`python -m bench NAME [PART]`: run one benchmark, print its table, write its figures."""
 
 import importlib
 from pathlib import Path
@@ -7,27 +7,14 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter
 
 Name = Literal[
+    "ablations",
     "first",
     "gpu",
     "over_http",
     "picture",
     "recognition",
-    "recognition.grocery",
-    "recognition.fashion",
-    "recognition.dance",
-    "recognition.calibration",
-    "recognition.few_shot",
-    "recognition.out_of_distribution",
-    "recognition.large_tree",
-    "recognition.equality",
-    "recognition.tags",
-    "recognition.label_errors",
     "serving",
     "training",
-    "training.catalens",
-    "training.fastai",
-    "training.timm",
-    "training.autogluon",
     "variants",
     "workers",
 ]
@@ -39,6 +26,7 @@ app = App(name="python -m bench", help=__doc__)
 def bench(
     name: Name,
     /,
+    part: str | None = None,
     *,
     json_file: Annotated[Path | None, Parameter(name="--json")] = None,
     work: Path | None = None,
@@ -46,15 +34,13 @@ def bench(
     """Run a benchmark.
 
     Args:
-        name: which; each is a module of this package with what it measures in its docstring, and
-            after a dot a part of it.
+        name: which; each is a module of this package with what it measures in its docstring.
+        part: only this part of it, such as a data set or a peer, where it has parts.
         json_file: where to write figures, intervals, command and machine.
         work: where runs and bundles go, and are taken from when they are there; a temporary
             directory that is removed if not given.
     """
-    module, _, part = name.partition(".")
-    parts = (part,) if part else ()
-    importlib.import_module(f"bench.{module}").main(json_file, work, *parts)
+    importlib.import_module(f"bench.{name}").main(json_file, work, *((part,) if part else ()))
 
 
 if __name__ == "__main__":

@@ -21,17 +21,21 @@ _FEWEST: Final = 5
 
 
 def group_photos(
-    features: NDArray[np.float32], categories: Sequence[str], products: Sequence[str]
+    features: NDArray[np.float32],
+    categories: Sequence[str],
+    products: Sequence[str],
+    least: float = _ALIKE,
 ) -> NDArray[np.intp]:
     """The group of each photo; photos of one product share it, and such as look nearly the same.
 
-    Nearly the same is a cosine of at least 0.8 between centred features, within one category. Where
+    Nearly the same is a cosine of ``least`` between centred features, within one category. Where
     that would leave a category fewer than five groups, only its products are kept together.
 
     Args:
         features: float32 [N, F] of the pretrained backbone.
         categories: category path per photo.
         products: product id per photo; a product has one category.
+        least: cosine from which two photos are nearly the same.
 
     Returns:
         intp [N], from 0.
@@ -43,7 +47,7 @@ def group_photos(
     count = 0
     for number in range(int(category.max(initial=-1)) + 1):
         rows = np.flatnonzero(category == number)
-        own = _grouped(directions[rows], product[rows])
+        own = _grouped(directions[rows], product[rows], least)
         groups[rows] = count + own
         count += int(own.max()) + 1
     return groups
@@ -78,12 +82,14 @@ def alike(
     ]
 
 
-def _grouped(directions: NDArray[np.float32], products: NDArray[np.intp]) -> NDArray[np.intp]:
+def _grouped(
+    directions: NDArray[np.float32], products: NDArray[np.intp], least: float
+) -> NDArray[np.intp]:
     """The groups of one category's photos, from 0."""
     _, first, product = np.unique(products, return_index=True, return_inverse=True)
     photos = np.arange(len(products))
     left, right = np.concatenate(
-        [np.stack([photos, first[product]]), *alike(directions, directions, _ALIKE)], axis=1
+        [np.stack([photos, first[product]]), *alike(directions, directions, least)], axis=1
     )
     edges = coo_array(
         (np.ones(len(left), dtype=np.bool_), (left, right)), shape=(len(photos), len(photos))

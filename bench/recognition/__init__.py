@@ -1,6 +1,6 @@
 """How good the answers are: on real shops and few photos, by every recipe.
 
-A whole run takes hours on 2 cores; `recognition.grocery` and so on measure one part, and add their
+A whole run takes hours on 2 cores; `recognition grocery` and so on measure one part, and add their
 figures to those of the JSON file. With ``--work`` each model is trained once: a run that was
 stopped goes on where it was.
 """

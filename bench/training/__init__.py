@@ -1,7 +1,7 @@
 """Training beside what a team would take otherwise: the same photos, backbone, weights and minutes.
 
 fastai, AutoGluon and timm, each as its documentation trains an image classifier. A part,
-`training.fastai`, trains one of them; answers are kept, so that the gains are photo by photo.
+`training fastai`, trains one of them; answers are kept, so that the gains are photo by photo.
 """
 
 import json

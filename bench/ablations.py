@@ -1,0 +1,97 @@
+"""What each part of the fine-tuning is worth: grocery, each time with one setting changed.
+
+Half of grocery's photos train, the other half judges. Photos that look somewhat alike are on one
+side, which makes the test about as hard as another visit to the shop: a nearest neighbour has 0.49
+right, on grocery's own `val` 0.58. A part, `ablations no_cutmix`, trains one variant; answers are
+kept, so that gains are photo by photo.
+"""
+
+import csv
+import json
+import tempfile
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.figures import Figures, gain_interval, share_interval
+from bench.runs import predict_run, pretrained_features
+from bench.shops import GROCERY, require
+from bench.steps import learn_run
+from catalog.manifest import ManifestConfig, Row, read_manifest
+from train.backbones import SMALLEST
+from train.near_duplicates import group_photos
+from train.split import assign_folds
+
+# The flags by which each differs from the defaults.
+VARIANTS: Final[dict[str, tuple[str, ...]]] = {
+    "default": (),
+    "no_cutmix": ("--cutmix", "0"),
+    "cutmix": ("--cutmix", "0.5"),
+    "no_colour_and_erasing": ("--colour", "0", "--erase", "0"),
+    "colour_and_erasing": ("--colour", "0.3", "--erase", "0.25"),
+    "no_label_smoothing": ("--label-smoothing", "0"),
+    "no_pretrained_share": ("--pretrained-share", "0"),
+    "one_rate": ("--backbone-rate", "1"),
+    "balanced": ("--balance", "0.5"),
+    "288_px": ("--size", "288"),
+    "24_epochs": ("--epochs", "24"),
+}
+_DEFAULT: Final = "default"
+_COMMON: Final = ("--recipe", "finetune", "--backbone", SMALLEST)
+_ALIKE: Final = 0.7
+_ANSWERS: Final = Path(__file__).parent / "results" / "ablation_answers.json"
+
+
+def main(json_file: Path | None, work: Path | None, part: str | None = None) -> None:
+    """Train every variant or one, print, write."""
+    kept = json.loads(_ANSWERS.read_text(encoding="utf-8")) if _ANSWERS.exists() else {}
+    with nullcontext(str(work)) if work else tempfile.TemporaryDirectory() as folder:
+        rows = _halves(Path(folder) / "halves.csv")
+        for name in [part] if part else VARIANTS:
+            kept[name] = _right(name, rows, Path(folder))
+            _ANSWERS.write_text(json.dumps(kept) + "\n", encoding="utf-8")
+    figures = Figures()
+    for name, found in kept.items():
+        right = _bits(found)
+        figures.add(f"{name}_top1", right.mean(), share_interval(right))
+        if name != _DEFAULT and _DEFAULT in kept:
+            default = _bits(kept[_DEFAULT])
+            gain = float(right.mean() - default.mean())
+            figures.add(f"{name}_gain", gain, gain_interval(right, default))
+    figures.show("Ablations")
+    if json_file:
+        figures.add_to(json_file)
+
+
+def _right(name: str, rows: tuple[Row, ...], work: Path) -> str:
+    """A 1 for each photo of the other half that the variant has right, else a 0."""
+    run = learn_run(work / "halves.csv", work / name, *_COMMON, *VARIANTS[name])
+    best = predict_run(run, rows).argmax(axis=1)
+    truth = [row.category for row in rows]
+    guesses = [run.document.classes[number] for number in best]
+    return "".join(str(int(a == b)) for a, b in zip(guesses, truth, strict=True))
+
+
+def _bits(found: str) -> NDArray[np.bool_]:
+    return np.array([one == "1" for one in found])
+
+
+def _halves(manifest: Path) -> tuple[Row, ...]:
+    """Write the manifest; the rows that judge."""
+    if not manifest.exists():
+        rows = read_manifest(str(require(GROCERY).manifest), ManifestConfig()).rows
+        categories = [row.category or "" for row in rows]
+        ids = [row.id for row in rows]
+        groups = group_photos(pretrained_features(rows), categories, ids, _ALIKE)
+        halves = assign_folds(categories, groups.tolist(), 2, seed=0)
+        with manifest.open("w", newline="", encoding="utf-8") as file:
+            table = csv.writer(file)
+            table.writerow(("image", "category", "split"))
+            table.writerows(
+                (row.image, row.category, "train" if half else "val")
+                for row, half in zip(rows, halves, strict=True)
+            )
+    return read_manifest(str(manifest), ManifestConfig()).split("val").rows
