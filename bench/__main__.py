@@ -40,7 +40,14 @@ def bench(
         work: where runs and bundles go, and are taken from when they are there; a temporary
             directory that is removed if not given.
     """
-    importlib.import_module(f"bench.{name}").main(json_file, work, *((part,) if part else ()))
+    benchmark = importlib.import_module(f"bench.{name}")
+    if part is None:
+        benchmark.main(json_file, work)
+        return
+    parts = tuple(getattr(benchmark, "PARTS", ()))
+    if part not in parts:
+        raise SystemExit(f"{name} has no part {part!r}; it has {', '.join(parts) or 'none'}.")
+    benchmark.main(json_file, work, part)
 
 
 if __name__ == "__main__":

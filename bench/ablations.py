@@ -26,7 +26,7 @@ from train.near_duplicates import group_photos
 from train.split import assign_folds
 
 # The flags by which each differs from the defaults.
-VARIANTS: Final[dict[str, tuple[str, ...]]] = {
+PARTS: Final[dict[str, tuple[str, ...]]] = {
     "default": (),
     "no_cutmix": ("--cutmix", "0"),
     "cutmix": ("--cutmix", "0.5"),
@@ -50,7 +50,7 @@ def main(json_file: Path | None, work: Path | None, part: str | None = None) -> 
     kept = json.loads(_ANSWERS.read_text(encoding="utf-8")) if _ANSWERS.exists() else {}
     with nullcontext(str(work)) if work else tempfile.TemporaryDirectory() as folder:
         rows = _halves(Path(folder) / "halves.csv")
-        for name in [part] if part else VARIANTS:
+        for name in [part] if part else PARTS:
             kept[name] = _right(name, rows, Path(folder))
             _ANSWERS.write_text(json.dumps(kept) + "\n", encoding="utf-8")
     figures = Figures()
@@ -68,7 +68,7 @@ def main(json_file: Path | None, work: Path | None, part: str | None = None) -> 
 
 def _right(name: str, rows: tuple[Row, ...], work: Path) -> str:
     """A 1 for each photo of the other half that the variant has right, else a 0."""
-    run = learn_run(work / "halves.csv", work / name, *_COMMON, *VARIANTS[name])
+    run = learn_run(work / "halves.csv", work / name, *_COMMON, *PARTS[name])
     best = predict_run(run, rows).argmax(axis=1)
     truth = [row.category for row in rows]
     guesses = [run.document.classes[number] for number in best]

@@ -8,6 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from train.discriminant import fit_discriminant, joined
+from train.probe import Head
 from train.split import assign_folds
 from train.worker import Worker
 
@@ -38,6 +40,13 @@ class OutOfFold:
         ]
 
 
+def probe_heads(worker: Worker, rows: NDArray[np.intp], penalties: tuple[float, ...]) -> list[Head]:
+    """For each penalty the head of these photos' features, joined with their discriminant."""
+    features = worker.features[rows]
+    second = fit_discriminant(features, worker.targets[rows], len(worker.job.classes))
+    return [joined(head, second, features) for head in worker.heads(rows, penalties)]
+
+
 def judge_out_of_fold(
     worker: Worker, penalties: tuple[float, ...], progress: Callable[[int, int], None]
 ) -> OutOfFold:
@@ -53,7 +62,7 @@ def judge_out_of_fold(
     used = min(config.folds, int(folds.max()) + 1)
     found = OutOfFold(torch.zeros(len(penalties), len(folds), len(worker.job.classes)), folds, used)
     for fold, (aside, rest) in enumerate(found.parts(), start=1):
-        for number, head in enumerate(worker.heads(rest, penalties)):
+        for number, head in enumerate(probe_heads(worker, rest, penalties)):
             found.logits[number, aside] = head(worker.features[aside])
         progress(fold, used)
     return found

@@ -1,8 +1,9 @@
 """The head's second opinion: a linear discriminant on the features of the finished backbone.
 
 Fine-tuning fits backbone and head to augmented photos together; the head is the part that fits them
-too well. Class means and one covariance, estimated once on the photos as they are, err otherwise.
-Both are linear, so their sum is one head: it costs nothing where it is served.
+too well, and so does the probe's where photos are few. Class means and one covariance, estimated on
+the photos as they are, err otherwise. Both are linear, so their sum is one head: it costs nothing
+where it is served.
 """
 
 from typing import Final

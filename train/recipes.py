@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from catalog.familiarity import familiarity
 from train.budget import parse_budget
-from train.cross_validation import judge_out_of_fold
+from train.cross_validation import judge_out_of_fold, probe_heads
 from train.discriminant import fit_discriminant, joined
 from train.embedding import embed, fit_embedding
 from train.features import compute_features, shared_features
@@ -64,7 +64,7 @@ def probe(worker: Worker) -> Outcome:
     )
     best = int(np.argmin([float(F.cross_entropy(one, worker.targets)) for one in found.logits]))
     everything = np.arange(len(worker.targets))
-    worker.heads(everything)[best].load_into(worker.network)
+    probe_heads(worker, everything, DECAYS)[best].load_into(worker.network)
     worker.progress(Step("probe", found.used + 1, found.used + 1, f"penalty {DECAYS[best]:g}"))
     fit_embedding(worker.network, worker.features)
     embeddings = embed(worker.network, worker.features)

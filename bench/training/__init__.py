@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bench.figures import Figures, gain_interval, share_interval
 from bench.shops import FASHION, GROCERY, require
 from bench.training.splits import Split, dance_splits, shop_splits
-from bench.training.trainers import OURS, TRAINERS, answer
+from bench.training.trainers import OURS, PARTS, answer
 
 _ANSWERS: Final = Path(__file__).parents[1] / "results" / "training_answers.json"
 
@@ -29,7 +29,7 @@ def main(json_file: Path | None, work: Path | None, part: str | None = None) -> 
     directory.mkdir(parents=True, exist_ok=True)
     figures = Figures()
     kept: _Answers = json.loads(_ANSWERS.read_text("utf-8")) if _ANSWERS.exists() else {}
-    for trainer in [part] if part else TRAINERS:
+    for trainer in [part] if part else PARTS:
         for name, splits in _data_sets(directory):
             found = kept.setdefault(name, {})
             found["truth"] = [path for split in splits for path in split.truth]

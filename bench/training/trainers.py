@@ -16,7 +16,7 @@ from catalog.manifest import ManifestConfig, read_manifest
 from train.backbones import SMALLEST, create_backbone
 
 OURS: Final = "catalens"
-TRAINERS: Final = (OURS, "fastai", "timm", "autogluon")
+PARTS: Final = (OURS, "fastai", "timm", "autogluon")
 _HERE: Final = Path(__file__).resolve().parent
 
 
@@ -24,7 +24,7 @@ def answer(trainer: str, split: Split, directory: Path) -> list[str]:
     """The category that a freshly trained model gives each photo of the split's test.
 
     Args:
-        trainer: one of `TRAINERS`.
+        trainer: one of `PARTS`.
         split: what to learn and to answer.
         directory: where models and answers are kept; those that are there are taken.
 
