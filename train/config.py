@@ -41,6 +41,8 @@ class TrainConfig:
         pretrained_share: of the pretrained weights, with the probe's head, in those that finetune
             keeps; the rest is what was learnt. More of them helps with photos taken otherwise than
             those trained on.
+        soup: how often finetune trains at most, each time with another order and other crops; what
+            it keeps is the mean of the weights. More than once only where the budget allows it.
         balance: class weights in the loss are frequency to the power of minus this; 0 leaves the
             classes as they are, 1 gives each class the same weight.
         patience: finetune stops after this many epochs with a held-out top-1 below the best by more
@@ -70,6 +72,7 @@ class TrainConfig:
     erase: float = 0.0
     cutmix: float = 0.5
     pretrained_share: float = 0.2
+    soup: int = 2
     balance: float = 0.0
     patience: int = 4
     held_out: float = 0.1

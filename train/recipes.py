@@ -1,7 +1,6 @@
 """The recipes: how a worker comes from labelled photos, and others, to a trained network."""
 
 import copy
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -13,19 +12,19 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from catalog.familiarity import familiarity
-from train.budget import parse_budget
 from train.cross_validation import judge_out_of_fold, probe_heads
 from train.discriminant import fit_discriminant, joined
 from train.embedding import embed, fit_embedding
 from train.features import compute_features, shared_features
-from train.finetune import FineTuning, Learning, Task, predict
+from train.finetune import Task, predict
 from train.probe import DECAYS, Head
 from train.progress import Step
 from train.prototypes import fit_prototypes
 from train.pseudo_labels import confident
 from train.selfsupervised import adapt_backbone
+from train.soup import elapsed, fine_tune, fine_tune_soup, seconds_until
 from train.split import hold_out
-from train.worker import PREPARED, Worker, checkpoint, last_checkpoint
+from train.worker import PREPARED, Worker
 
 # Of the budget: when the first of two fine-tunings ends, and the adaptation of the backbone.
 _FIRST_OF_TWO: Final = 0.5
@@ -81,8 +80,8 @@ def finetune(worker: Worker) -> Outcome:
     """The probe's head first, then the network, judged on the photos set aside."""
     task = _task(worker)
     _start(worker, task)
-    learning, restarts = _fine_tuned(worker, task, "finetune")
-    return _outcome(worker, task, learning.records, restarts)
+    records, restarts = fine_tune_soup(worker, task)
+    return _outcome(worker, task, records, restarts)
 
 
 def transductive(worker: Worker) -> Outcome:
@@ -95,17 +94,20 @@ def transductive(worker: Worker) -> Outcome:
     unlabelled = worker.unlabelled
     task = _task(worker)
     _start(worker, task)
-    records: list[dict[str, Any]] = []
 
-    def labelled() -> dict[str, Tensor]:
+    def labelled() -> dict[str, Any]:
         pretrained = copy.deepcopy(worker.network.backbone.state_dict())
-        learning, _ = _fine_tuned(worker, task, "first", until=_FIRST_OF_TWO)
-        records.extend(learning.records)
+        learning, again = fine_tune(worker, task, "finetune, labelled", until=_FIRST_OF_TWO)
         held_out = predict(worker.network, worker.photos.plain[task.held_out], worker.device)
         logits = predict(worker.network, unlabelled.plain, worker.device)
         sure, classes = confident(held_out, worker.targets[task.held_out], logits)
         worker.network.backbone.load_state_dict(pretrained)
-        return {"sure": sure, "classes": classes}
+        return {
+            "sure": sure,
+            "classes": classes,
+            "records": learning.records,
+            "restarts": again,
+        }
 
     found = worker.once("pseudo_labels.pt", labelled)
     sure = np.asarray(found["sure"].numpy(), dtype=np.int64)
@@ -119,9 +121,10 @@ def transductive(worker: Worker) -> Outcome:
         worker.class_weights(targets[train]),
     )
     _start(worker, task)
-    learning, restarts = _fine_tuned(worker, both, "second")
+    learning, restarts = fine_tune(worker, both, "finetune, with pseudo-labels")
     record = {"phase": "pseudo-labels", "photos": len(sure), "of": len(unlabelled.rows)}
-    return _outcome(worker, task, [*records, record, *learning.records], restarts)
+    records = [*found["records"], record, *learning.records]
+    return _outcome(worker, task, records, [*found["restarts"], *restarts])
 
 
 def unsupervised(worker: Worker) -> Outcome:
@@ -132,7 +135,7 @@ def unsupervised(worker: Worker) -> Outcome:
     records: list[dict[str, Any]] = []
 
     def adapted() -> dict[str, Tensor]:
-        until = _seconds_until(worker, _ADAPTED)
+        until = seconds_until(worker, _ADAPTED)
         records.extend(
             adapt_backbone(
                 worker.network,
@@ -141,7 +144,7 @@ def unsupervised(worker: Worker) -> Outcome:
                 worker.device,
                 seed=worker.job.config.seed,
                 epochs=worker.job.config.epochs,
-                seconds=None if until is None else until - _elapsed(worker),
+                seconds=None if until is None else until - elapsed(worker),
                 progress=worker.progress,
             )
         )
@@ -188,47 +191,6 @@ def _start(worker: Worker, task: Task) -> None:
     worker.heads(task.train, DECAYS[:1])[0].load_into(worker.network)
 
 
-def _fine_tuned(
-    worker: Worker, task: Task, stage: str, *, until: float = 1.0
-) -> tuple[Learning, list[int]]:
-    """Fine-tune the worker's network from its present weights, or from this stage's checkpoint.
-
-    Args:
-        worker: whose network ends with the weights to keep.
-        task: what to learn.
-        stage: name of this fine-tuning in checkpoints.
-        until: share of the budget after which it ends.
-
-    Returns:
-        what was learnt, and the epochs it went on from after a stop.
-    """
-    config = worker.job.config
-    learning = Learning.start(worker.network, config)
-    restarts: list[int] = []
-    state = last_checkpoint(worker.device)
-    if state is not None and state["stage"] == stage:
-        learning.load(state)
-        restarts = [*state["restarts"], learning.epoch]
-
-    def keep(now: Learning) -> None:
-        metrics = {key: now.records[-1][key] for key in ("epoch", "held_out_top1")}
-        whole = {**now.state(), "restarts": restarts, "stage": stage}
-        checkpoint(whole, metrics, worker.ranks)
-
-    FineTuning(
-        task,
-        config,
-        worker.ranks,
-        worker.device,
-        budget=_seconds_until(worker, until),
-        elapsed=max(0.0, _elapsed(worker) - learning.seconds),
-        progress=worker.progress,
-        checkpoint=keep,
-    ).run(learning)
-    worker.network.load_state_dict(learning.best, strict=False)
-    return learning, restarts
-
-
 def _outcome(
     worker: Worker, task: Task, records: list[dict[str, Any]], restarts: list[int]
 ) -> Outcome:
@@ -251,12 +213,3 @@ def _keep_prototypes(worker: Worker, embeddings: NDArray[np.float32]) -> None:
     """Prototypes of all photos, those set aside with them, go with the weights."""
     prototypes = fit_prototypes(embeddings, worker.targets.numpy())
     worker.network.keep_prototypes(torch.from_numpy(prototypes).to(worker.device))
-
-
-def _seconds_until(worker: Worker, share: float) -> float | None:
-    budget = worker.job.config.budget
-    return None if budget is None else share * parse_budget(budget)
-
-
-def _elapsed(worker: Worker) -> float:
-    return time.time() - worker.job.started

@@ -92,8 +92,11 @@ class Worker:
         weights = self.class_weights(targets)
         return fit_path(self.features[rows], targets, weights, self.ranks, decays)
 
-    def once(self, name: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-        """What ``make`` gave, also after a restart: the first worker keeps it in a file."""
+    def once(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What ``make`` gave, also after a restart: the first worker keeps it in a file.
+
+        Tensors, plain values, and lists and dicts of them.
+        """
         file = self.job.directory / PREPARED / name
         if not file.exists():
             made = make()
@@ -102,7 +105,7 @@ class Worker:
                 torch.save(made, unfinished)
                 unfinished.rename(file)
             self.ranks.wait()
-        loaded: dict[str, Tensor] = torch.load(file, map_location="cpu", weights_only=True)
+        loaded: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
         return loaded
 
 

@@ -20,14 +20,25 @@ def learning_curves(epochs: tuple[dict[str, Any], ...]) -> str:
         return ""
     figure = Figure(figsize=(9, 3), layout="constrained")
     left, right = figure.subplots(1, 2)
-    number = range(1, len(rows) + 1)
-    left.plot(number, [record["train_loss"] for record in rows], label="training (augmented)")
-    left.plot(number, [record["held_out_loss"] for record in rows], label="held out")
+    for trained in _trainings(rows):
+        number = [record["epoch"] for record in trained]
+        left.plot(number, [record["train_loss"] for record in trained], color="tab:blue")
+        left.plot(number, [record["held_out_loss"] for record in trained], color="tab:orange")
+        right.plot(number, [record["held_out_top1"] for record in trained], color="tab:green")
     left.set(title="loss", xlabel="epoch")
-    left.legend(frameon=False)
-    right.plot(number, [record["held_out_top1"] for record in rows], color="tab:green")
+    left.legend(["training (augmented)", "held out"], frameon=False)
     right.set(title="held-out top-1", xlabel="epoch")
     return _svg(figure)
+
+
+def _trainings(rows: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """The epochs of each fine-tuning of the run; each begins with its first."""
+    found: list[list[dict[str, Any]]] = []
+    for record in rows:
+        if not found or record["epoch"] <= found[-1][-1]["epoch"]:
+            found.append([])
+        found[-1].append(record)
+    return found
 
 
 def confusion(classes: NDArray[Any], truth: NDArray[Any], guesses: NDArray[Any]) -> str:
