@@ -7,19 +7,11 @@ import numpy as np
 import ray.train
 import ray.train.torch
 import torch
-from torch import Tensor
 
 from catalog.examples import write_examples
-from catalog.manifest import Row
 from catalog.tags import write_tag_model
-from train.cross_validation import judge_out_of_fold
-from train.data_issues import (
-    DataIssue,
-    doubtful_labels,
-    leaks,
-    twins_of_two_labels,
-    write_issues,
-)
+from train.data_check import find_issues, other_splits
+from train.data_issues import write_issues
 from train.distributed import Ranks
 from train.embedding import embedding_width
 from train.examples import choose_examples
@@ -31,22 +23,22 @@ from train.recipes import RECIPES, Outcome
 from train.run import DATA_ISSUES, EXAMPLES, TAGS, WEIGHTS, HeldOut, write_predictions
 from train.split import hold_out
 from train.tags import learn_tags
-from train.worker import OTHER_SPLITS, PREPARED, PROGRESS, RESULT, UNLABELLED, Job, Worker
+from train.worker import PREPARED, PROGRESS, RESULT, UNLABELLED, Job, Worker
 
-# Of the probe whose answers put labels in doubt where the recipe is another.
-_PENALTY: Final = 10.0
+# Photos beside a mistake in the report, and of how many mistakes.
 _NEAREST: Final = 3
+_MISTAKES: Final = 100
 
 
 def train_worker(config: dict[str, Job]) -> None:
     """Train, and on rank 0 leave weights, predictions and records in the run's directory."""
     worker = _worker(config["job"])
-    others = _other_splits(worker)  # before a recipe changes the network
+    others = other_splits(worker)  # before a recipe changes the network
     outcome = RECIPES[worker.job.config.recipe](worker)
-    logits = outcome.logits if outcome.out_of_fold else _probe_out_of_fold(worker)
+    issues = find_issues(worker, outcome.logits if outcome.out_of_fold else None, others)
     if worker.ranks.first:
         _write(worker, outcome)
-        write_issues(worker.job.directory / DATA_ISSUES, _data_issues(worker, logits, others))
+        write_issues(worker.job.directory / DATA_ISSUES, issues)
     worker.ranks.wait()
 
 
@@ -94,56 +86,23 @@ def _worker(job: Job) -> Worker:
     )
 
 
-def _other_splits(worker: Worker) -> tuple[tuple[Row, ...], Tensor] | None:
-    """Rows of splits that are not trained on, with features of the pretrained backbone."""
-    prepared = worker.job.directory / PREPARED / OTHER_SPLITS
-    if not (prepared / "rows.json").exists():
-        return None
-    photos = open_photos(prepared)
-    features = shared_features(
-        worker.network,
-        photos.plain,
-        worker.device,
-        worker.ranks,
-        prepared / "features.npy",
-        lambda done, total: worker.progress(Step("features, other splits", done, total)),
-    )
-    return photos.rows, features
-
-
-def _probe_out_of_fold(worker: Worker) -> Tensor:
-    """Logits float32 [N, classes] of all labelled photos by heads that did not see them."""
-    found = judge_out_of_fold(
-        worker,
-        (_PENALTY,),
-        lambda fold, used: worker.progress(Step("doubtful labels", fold, used)),
-    )
-    return found.logits[0]
-
-
-def _data_issues(
-    worker: Worker, logits: Tensor, others: tuple[tuple[Row, ...], Tensor] | None
-) -> list[DataIssue]:
-    rows, features = worker.photos.rows, worker.features.numpy()
-    probabilities = torch.softmax(logits, dim=1).numpy()
-    targets = worker.targets.numpy()
-    issues = doubtful_labels(rows, probabilities, targets, worker.job.classes)
-    issues += twins_of_two_labels(rows, features)
-    if others is not None:
-        issues += leaks(rows, features, others[0], others[1].numpy())
-    return issues
-
-
 def _nearest(worker: Worker, outcome: Outcome) -> tuple[tuple[str, ...], ...]:
-    """The images of the photos nearest to each that was judged, of other products."""
+    """For each photo judged, the images nearest to it of other products; only of mistakes.
+
+    Of the surest mistakes, which are those that a person looks at.
+    """
     products = np.array([row.id for row in worker.photos.rows])
     images = [row.image or "" for row in worker.photos.rows]
-    found = []
-    for row in outcome.rows:
+    sureness, guesses = torch.softmax(outcome.logits, dim=1).max(dim=1)
+    wrong = np.flatnonzero((guesses != worker.targets[outcome.rows]).numpy())
+    surest = wrong[np.argsort(-sureness.numpy()[wrong], kind="stable")][:_MISTAKES]
+    found: list[tuple[str, ...]] = [()] * len(outcome.rows)
+    for place in surest.tolist():
+        row = outcome.rows[place]
         similarity = outcome.embeddings @ outcome.embeddings[row]
         similarity[products == products[row]] = -np.inf
         order = np.argsort(-similarity, kind="stable")[:_NEAREST]
-        found.append(tuple(images[near] for near in order if np.isfinite(similarity[near])))
+        found[place] = tuple(images[near] for near in order if np.isfinite(similarity[near]))
     return tuple(found)
 
 

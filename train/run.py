@@ -71,8 +71,8 @@ class HeldOut:
         logits: float32 [N, classes].
         familiarity: float32 [N], cosine to the nearest prototype of photos trained on; None in
             runs made before there were any.
-        nearest: up to three photos that the model knows nearest to each, of other products; empty
-            in runs made before there were any.
+        nearest: beside the surest mistakes, up to three photos of other products that the model
+            finds most alike; empty for the rest, and in runs made before there were any.
     """
 
     images: tuple[str, ...]

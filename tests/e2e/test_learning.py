@@ -15,6 +15,8 @@ from train.run import read_run
 
 pytestmark = pytest.mark.e2e
 
+_TAGS = ("--tags-column", "colour")
+
 
 def catalens(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -28,7 +30,7 @@ def catalens(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def bundle(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("learning")
-    catalens("train", shop, "--run", directory / "run", "--recipe", "probe")
+    catalens("train", shop, "--run", directory / "run", "--recipe", "probe", *_TAGS)
     catalens("export", directory / "run", directory / "bundle")
     return directory / "bundle"
 
@@ -49,15 +51,31 @@ def test_a_run_holds_what_the_contract_names(bundle: Path, shop: Path) -> None:
     run = read_run(bundle.parent / "run")
     assert {path.name for path in run.directory.iterdir()} == {
         "run.json", "model.safetensors", "predictions.parquet", "examples.parquet",
-        "data_issues.csv", "report.html",
+        "tags.npz", "data_issues.csv", "report.html",
     }  # fmt: skip
     train = read_manifest(str(shop)).split("train")
     assert run.document.data["photos"] == len(train.rows)
     assert len(run.held_out().images) == len(train.rows)
     page = (run.directory / "report.html").read_text()
-    assert "Worst mistakes" in page
+    for section in ("How far to trust it", "Worst mistakes", "Tags", "What to mend in the data"):
+        assert f"<h2>{section}</h2>" in page
     assert "<svg" in page
     assert "http" not in page.replace("http://www.w3.org", "")
+
+
+def test_tags_are_evaluated_and_answered_beside_the_category(
+    shop: Path, bundle: Path, tmp_path: Path
+) -> None:
+    catalens("evaluate", bundle, shop, *_TAGS, "--json", tmp_path / "figures.json")
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    rows = read_manifest(str(shop)).split(None).rows
+    colours = {row.attributes["colour"] for row in rows}
+    assert set(figures["average_precision"]) <= colours
+    assert figures["mean_average_precision"] > 2 / len(colours)  # twice what chance gives
+    answer = catalens("classify", bundle, rows[0].image or "", "--json")
+    tags = json.loads(answer.stdout)["results"][0]["tags"]
+    assert len(tags) == 5
+    assert all(0 <= tag["probability"] <= 1 for tag in tags)
 
 
 def test_a_finished_run_is_neither_overwritten_nor_trained_again(bundle: Path, shop: Path) -> None:
