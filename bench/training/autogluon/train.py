@@ -13,9 +13,7 @@ def main():
     """Train and answer."""
     task = read_task()
     frame = pd.DataFrame(task.train, columns=["image", "label"])
-    predictor = MultiModalPredictor(
-        label="label", problem_type="multiclass", path="autogluon-model"
-    )
+    predictor = MultiModalPredictor(label="label", problem_type="multiclass")
     predictor.fit(
         frame,
         time_limit=task.left,
