@@ -28,10 +28,10 @@ from train.split import assign_folds
 # The flags by which each differs from the defaults.
 PARTS: Final[dict[str, tuple[str, ...]]] = {
     "default": (),
-    "no_cutmix": ("--cutmix", "0"),
-    "cutmix": ("--cutmix", "0.5"),
-    "no_colour_and_erasing": ("--colour", "0", "--erase", "0"),
-    "colour_and_erasing": ("--colour", "0.3", "--erase", "0.25"),
+    "cutmix_instead": ("--cutmix", "0.5", "--colour", "0", "--erase", "0"),
+    "cutmix_too": ("--cutmix", "0.5"),
+    "no_colour": ("--colour", "0"),
+    "no_erasing": ("--erase", "0"),
     "no_label_smoothing": ("--label-smoothing", "0"),
     "no_pretrained_share": ("--pretrained-share", "0"),
     "one_rate": ("--backbone-rate", "1"),
@@ -40,7 +40,7 @@ PARTS: Final[dict[str, tuple[str, ...]]] = {
     "24_epochs": ("--epochs", "24"),
 }
 _DEFAULT: Final = "default"
-_COMMON: Final = ("--recipe", "finetune", "--backbone", SMALLEST)
+_COMMON: Final = ("--recipe", "finetune", "--backbone", SMALLEST, "--epochs", "12")
 _ALIKE: Final = 0.7
 _ANSWERS: Final = Path(__file__).parent / "results" / "ablation_answers.json"
 
