@@ -31,13 +31,10 @@ def unlabelled(shop: Path, tmp_path: Path) -> Path:
 
 
 def test_finetune_trains_twice_where_the_budget_allows_it(shop: Path, tmp_path: Path) -> None:
-    members = {}
-    for budget in (("--budget", "9m"), ()):
-        run = tmp_path / f"run{len(members)}"
-        found = train(shop, "--run", run, "--recipe", "finetune", *budget, *_QUICK)
-        assert found.returncode == 0, found.stderr
-        members[budget] = [record["member"] for record in read_run(run).document.epochs]
-    assert members == {("--budget", "9m"): [1, 1, 2, 2], (): [1, 1]}
+    run = tmp_path / "run"
+    found = train(shop, "--run", run, "--recipe", "finetune", "--budget", "9m", *_QUICK)
+    assert found.returncode == 0, found.stderr
+    assert [record["member"] for record in read_run(run).document.epochs] == [1, 1, 2, 2]
 
 
 def test_transductive_learns_from_the_unlabelled_photos_it_is_sure_of(
