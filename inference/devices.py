@@ -57,7 +57,7 @@ def usable(device: Device) -> RealDevice:
 
 def best_variant(document: BundleDocument, device: RealDevice) -> str:
     """The fastest graph of a bundle on that device; all of them keep their budgets."""
-    wanted = ("fp16",) if device != "cpu" else ("int8",) if _has_int8_instructions() else ()
+    wanted = ("fp16",) if device != "cpu" else ("int8",) if has_int8_instructions() else ()
     return next((name for name in (*wanted, "fp32") if name in document.variants), "fp32")
 
 
@@ -149,7 +149,8 @@ def _gpu_memory_bytes() -> int:
     return total.value
 
 
-def _has_int8_instructions() -> bool:
+def has_int8_instructions() -> bool:
+    """Whether this CPU sums products of int8 in one instruction, which does not saturate."""
     if not _CPUINFO.exists():
         return platform.machine() == "arm64"
     words = _CPUINFO.read_text(encoding="utf-8", errors="replace").split()
