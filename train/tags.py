@@ -15,7 +15,8 @@ from catalog.tags import TagModel
 
 # A tag that fewer photos have, or fewer lack, cannot be learnt.
 _FEWEST: Final = 5
-# Inverse strength of the penalty, on embeddings scaled to a mean square of 1.
+# Inverse strength of the penalty, on embeddings scaled to a mean square of 1. On 2,048 of fashion's
+# training photos 0.03 to 0.1 rank best; 0.01 and 0.3 lose 0.03 and 0.01 of mean average precision.
 _C: Final = 0.1
 
 
