@@ -6,7 +6,6 @@ right, on grocery's own `val` 0.58. A part, `ablations no_cutmix`, trains one va
 kept, so that gains are photo by photo.
 """
 
-import csv
 import json
 import tempfile
 from contextlib import nullcontext
@@ -17,13 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.figures import Figures, gain_interval, share_interval
-from bench.runs import predict_run, pretrained_features
+from bench.folds import grouped_folds, write_split
+from bench.runs import guess
 from bench.shops import GROCERY, require
 from bench.steps import learn_run
 from catalog.manifest import ManifestConfig, Row, read_manifest
 from train.backbones import SMALLEST
-from train.near_duplicates import group_photos
-from train.split import assign_folds
 
 # The flags by which each differs from the defaults.
 PARTS: Final[dict[str, tuple[str, ...]]] = {
@@ -69,10 +67,8 @@ def main(json_file: Path | None, work: Path | None, part: str | None = None) -> 
 def _right(name: str, rows: tuple[Row, ...], work: Path) -> str:
     """A 1 for each photo of the other half that the variant has right, else a 0."""
     run = learn_run(work / "halves.csv", work / name, *_COMMON, *PARTS[name])
-    best = predict_run(run, rows).argmax(axis=1)
-    truth = [row.category for row in rows]
-    guesses = [run.document.classes[number] for number in best]
-    return "".join(str(int(a == b)) for a, b in zip(guesses, truth, strict=True))
+    guesses = guess(run, rows)
+    return "".join(str(int(a == row.category)) for a, row in zip(guesses, rows, strict=True))
 
 
 def _bits(found: str) -> NDArray[np.bool_]:
@@ -83,15 +79,6 @@ def _halves(manifest: Path) -> tuple[Row, ...]:
     """Write the manifest; the rows that judge."""
     if not manifest.exists():
         rows = read_manifest(str(require(GROCERY).manifest), ManifestConfig()).rows
-        categories = [row.category or "" for row in rows]
-        ids = [row.id for row in rows]
-        groups = group_photos(pretrained_features(rows), categories, ids, _ALIKE)
-        halves = assign_folds(categories, groups.tolist(), 2, seed=0)
-        with manifest.open("w", newline="", encoding="utf-8") as file:
-            table = csv.writer(file)
-            table.writerow(("image", "category", "split"))
-            table.writerows(
-                (row.image, row.category, "train" if half else "val")
-                for row, half in zip(rows, halves, strict=True)
-            )
+        (halves,) = grouped_folds(rows, 2, seeds=[0], least=_ALIKE)
+        write_split(manifest, rows, halves == 0)
     return read_manifest(str(manifest), ManifestConfig()).split("val").rows

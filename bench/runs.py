@@ -7,11 +7,10 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from catalog.calibration import calibrate
+from catalog.calibration import fit_temperature
 from catalog.images import ImageSpec, decode
 from catalog.manifest import Row
 from catalog.tables import read_bytes
-from catalog.tree import CategoryTree
 from train.backbones import SMALLEST
 from train.features import compute_features
 from train.finetune import predict
@@ -26,9 +25,14 @@ def predict_run(run: Run, rows: Sequence[Row]) -> NDArray[np.float32]:
     network = load_network(run.document.architecture, run.weights)
     logits = predict(network, decoded(rows, network.architecture.image), _CPU).numpy()
     held_out = run.held_out()
-    tree = CategoryTree(run.document.classes)
-    temperature = calibrate(tree, held_out.logits, held_out.truth).temperature
+    temperature = fit_temperature(run.document.classes, held_out.logits, held_out.truth)
     return np.asarray(softmax(logits / temperature, axis=1), dtype=np.float32)
+
+
+def guess(run: Run, rows: Sequence[Row]) -> list[str]:
+    """The likeliest category of each photo."""
+    best = predict_run(run, rows).argmax(axis=1)
+    return [run.document.classes[number] for number in best]
 
 
 def pretrained_features(rows: Sequence[Row]) -> NDArray[np.float32]:

@@ -1,5 +1,6 @@
 """Temperature and thresholds, from photos the model was not trained on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,9 +46,7 @@ def calibrate(
         truth: their category paths.
         familiarity: float32 [N], cosine to the nearest prototype, if there are any.
     """
-    index = {path: number for number, path in enumerate(tree.classes)}
-    target = np.array([index[path] for path in truth])
-    temperature = _temperature(logits, target)
+    temperature = fit_temperature(tree.classes, logits, truth)
     probabilities = softmax(logits / temperature, axis=1).astype(np.float32)
     unknown = float(np.quantile(probabilities.max(axis=1), 1 - _KNOWN_SHARE))
     unfamiliar = None
@@ -57,7 +56,18 @@ def calibrate(
     return Calibration(temperature, certainty, unknown, unfamiliar)
 
 
-def _temperature(logits: NDArray[np.float32], target: NDArray[np.intp]) -> float:
+def fit_temperature(
+    classes: Sequence[str], logits: NDArray[np.float32], truth: Sequence[str]
+) -> float:
+    """What the logits are divided by, so that the truth is likeliest (Guo et al. 2017).
+
+    Args:
+        classes: category paths in the order of the logits.
+        logits: float32 [N, classes], out of sample.
+        truth: N category paths.
+    """
+    index = {path: number for number, path in enumerate(classes)}
+    target = np.array([index[path] for path in truth])
     rows = np.arange(len(target))
 
     def loss(log_temperature: float) -> float:

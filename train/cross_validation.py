@@ -58,7 +58,7 @@ def judge_out_of_fold(
         progress: called with folds done and in all.
     """
     config = worker.job.config
-    folds = assign_folds(*worker.groups(), config.folds, config.seed)
+    folds = assign_folds(*worker.groups, config.folds, config.seed)
     used = min(config.folds, int(folds.max()) + 1)
     found = OutOfFold(torch.zeros(len(penalties), len(folds), len(worker.job.classes)), folds, used)
     for fold, (aside, rest) in enumerate(found.parts(), start=1):

@@ -18,7 +18,7 @@ Kind = Literal["label", "two labels", "leak"]
 
 # Cosine of centred features from which two photos are taken for one scene.
 _TWIN: Final = 0.95
-# All pairs of so many photos take half a minute on 2 cores.
+# All pairs are compared, so of more photos a part is looked at.
 _MOST: Final = 30_000
 # A label is doubted where its category has so many photos, or nothing is known of the category.
 _FEWEST: Final = 5

@@ -114,7 +114,7 @@ def _learn_tags(worker: Worker, outcome: Outcome) -> dict[str, Any]:
     config = worker.job.config
     aside = np.zeros(len(tags), dtype=np.bool_)
     if outcome.out_of_fold:
-        aside = hold_out(*worker.groups(), config.held_out, config.seed)
+        aside = hold_out(*worker.groups, config.held_out, config.seed)
     elif len(outcome.rows) < len(tags):
         aside[outcome.rows] = True
     learnt = learn_tags(outcome.embeddings, tags, np.flatnonzero(~aside), np.flatnonzero(aside))

@@ -14,7 +14,7 @@ from scipy.sparse.csgraph import connected_components
 
 # Cosine of centred features. Dance's 18 pairs of near-duplicates begin at 0.72; at 0.8 grocery's
 # photos set aside are as hard as 0.83, fashion's, where products do look alike, 0.84 (truly 0.88).
-_ALIKE: Final = 0.8
+ALIKE: Final = 0.8
 _BLOCK: Final = 2048
 # A category of fewer groups could not be split; its products are then told apart by id alone.
 _FEWEST: Final = 5
@@ -24,7 +24,7 @@ def group_photos(
     features: NDArray[np.float32],
     categories: Sequence[str],
     products: Sequence[str],
-    least: float = _ALIKE,
+    least: float = ALIKE,
 ) -> NDArray[np.intp]:
     """The group of each photo; photos of one product share it, and such as look nearly the same.
 

@@ -174,7 +174,7 @@ RECIPES: Final[dict[str, Callable[[Worker], Outcome]]] = {
 def _task(worker: Worker) -> Task:
     """What is learnt, and what is set aside to judge it."""
     config = worker.job.config
-    aside = hold_out(*worker.groups(), config.held_out, config.seed)
+    aside = hold_out(*worker.groups, config.held_out, config.seed)
     train = np.flatnonzero(~aside)
     if not aside.any():
         aside = ~aside  # too few to spare one; the driver notes it

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,7 @@ class Worker:
     features: Tensor
     progress: ProgressWriter
 
+    @cached_property
     def groups(self) -> tuple[list[str], list[int]]:
         """Category and group of each photo."""
         rows = self.photos.rows

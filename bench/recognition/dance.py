@@ -1,6 +1,5 @@
 """Dance: 273 photos in 8 classes, five folds, three seeds; weighted F1."""
 
-import csv
 from pathlib import Path
 from typing import Final
 
@@ -8,15 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.figures import Figures, statistic_interval
+from bench.folds import grouped_folds, write_split
 from bench.recognition.calibration import keep_answers
-from bench.runs import predict_run, pretrained_features
+from bench.runs import predict_run
 from bench.shops import DANCE, require
 from bench.steps import judged, learn_run
 from catalog.manifest import ManifestConfig, Row, read_manifest
 from catalog.metrics import f1_scores
 from catalog.tree import CategoryTree
-from train.near_duplicates import group_photos
-from train.split import assign_folds
 
 _FOLDS: Final = 5
 _SEEDS: Final = (0, 1, 2)
@@ -35,10 +33,8 @@ def measure_dance(figures: Figures, work: Path) -> None:
     rows = dance_rows()
     categories = [row.category or "" for row in rows]
     tree = CategoryTree(sorted(set(categories)))
-    groups = group_photos(pretrained_features(rows), categories, [row.id for row in rows])
     found = []
-    for seed in _SEEDS:
-        folds = assign_folds(categories, groups.tolist(), _FOLDS, seed)
+    for seed, folds in zip(_SEEDS, grouped_folds(rows, _FOLDS, _SEEDS), strict=True):
         found.append(judged(tree, _out_of_fold(rows, folds, tree, seed, work), categories))
     guesses = [[tree.classes[best] for best in one.probabilities.argmax(axis=1)] for one in found]
     scores = [weighted_f1(categories, one) for one in guesses]
@@ -75,18 +71,8 @@ def _out_of_fold(
         aside = folds == fold
         place = work / f"dance-seed{seed}-fold{fold}"
         manifest = place.with_suffix(".csv")
-        _write(manifest, rows, aside)
+        write_split(manifest, rows, aside)
         run = learn_run(manifest, place, "--budget", _BUDGET, "--seed", str(seed))
         left_out = [row for row, out in zip(rows, aside, strict=True) if out]
         probabilities[aside] = predict_run(run, left_out)
     return probabilities
-
-
-def _write(manifest: Path, rows: tuple[Row, ...], aside: NDArray[np.bool_]) -> None:
-    with manifest.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(("image", "category", "split"))
-        table.writerows(
-            (row.image, row.category, "val" if out else "train")
-            for row, out in zip(rows, aside, strict=True)
-        )

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bench.figures import Figures, gain_interval, share_interval
+from bench.peers.environment import CACHE
 from bench.shops import FASHION, GROCERY, require
 from bench.training.splits import Split, dance_splits, shop_splits
 from bench.training.trainers import OURS, PARTS, answer
@@ -25,12 +25,13 @@ _Answers = dict[str, dict[str, list[str]]]
 
 def main(json_file: Path | None, work: Path | None, part: str | None = None) -> None:
     """Train by every trainer or one, print, write."""
-    directory = work or Path.home() / ".cache" / "catalens-bench" / "training"
+    directory = work or CACHE / "training"
     directory.mkdir(parents=True, exist_ok=True)
     figures = Figures()
     kept: _Answers = json.loads(_ANSWERS.read_text("utf-8")) if _ANSWERS.exists() else {}
+    data_sets = list(_data_sets(directory))
     for trainer in [part] if part else PARTS:
-        for name, splits in _data_sets(directory):
+        for name, splits in data_sets:
             found = kept.setdefault(name, {})
             found["truth"] = [path for split in splits for path in split.truth]
             found[trainer] = [
@@ -61,9 +62,5 @@ def _compare(figures: Figures, name: str, found: dict[str, list[str]]) -> None:
         figures.add(f"{name}_{trainer}_top1", answers.mean(), share_interval(answers))
     for trainer, answers in right.items():
         if OURS in right and trainer != OURS:
-            gain = _mean(right[OURS]) - _mean(answers)
+            gain = float(right[OURS].mean() - answers.mean())
             figures.add(f"{name}_over_{trainer}", gain, gain_interval(right[OURS], answers))
-
-
-def _mean(right: NDArray[np.bool_]) -> float:
-    return float(right.mean())

@@ -8,12 +8,10 @@ from typing import Final
 
 import numpy as np
 
+from bench.folds import grouped_folds
 from bench.recognition.dance import dance_rows
-from bench.runs import pretrained_features
 from bench.shops import Shop
 from catalog.manifest import Row
-from train.near_duplicates import group_photos
-from train.split import assign_folds
 
 _SHOP_MINUTES: Final = 20
 _DANCE_MINUTES: Final = 3
@@ -48,9 +46,7 @@ def shop_splits(shop: Shop, directory: Path) -> list[Split]:
 def dance_splits(directory: Path) -> list[Split]:
     """Dance in five folds, near-duplicates in one."""
     rows = dance_rows()
-    categories = [row.category or "" for row in rows]
-    groups = group_photos(pretrained_features(rows), categories, [row.id for row in rows])
-    folds = assign_folds(categories, groups.tolist(), _FOLDS, seed=0)
+    (folds,) = grouped_folds(rows, _FOLDS, seeds=[0])
     return [
         _split(
             f"dance{fold}",

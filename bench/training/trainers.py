@@ -9,7 +9,7 @@ from typing import Final
 import torch
 
 from bench.peers.environment import environment
-from bench.runs import predict_run
+from bench.runs import guess
 from bench.steps import learn_run
 from bench.training.splits import Split
 from catalog.manifest import ManifestConfig, read_manifest
@@ -45,8 +45,7 @@ def _ours(split: Split, directory: Path) -> list[str]:
     minutes = f"{split.minutes}m"
     run = learn_run(split.train, place, "--budget", minutes, "--backbone", SMALLEST)
     rows = read_manifest(str(split.test), ManifestConfig()).rows
-    best = predict_run(run, rows).argmax(axis=1)
-    return [run.document.classes[number] for number in best]
+    return guess(run, rows)
 
 
 def _peers(trainer: str, split: Split, directory: Path) -> list[str]:

@@ -7,9 +7,8 @@ import numpy as np
 from jinja2 import Environment
 from scipy.special import softmax
 
-from catalog.calibration import TARGET_PRECISION, calibrate
+from catalog.calibration import TARGET_PRECISION, fit_temperature
 from catalog.metrics import automatic_share, expected_calibration_error
-from catalog.tree import CategoryTree
 from train.report.figures import confusion, learning_curves, trust
 from train.report.photos import show_issues, worst_mistakes
 from train.report.tables import class_table, confused_pairs
@@ -20,9 +19,7 @@ def write_report(run: Run) -> None:
     """Write report.html into the run."""
     document, held_out, issues = run.document, run.held_out(), run.data_issues()
     classes = np.array(document.classes)
-    temperature = calibrate(
-        CategoryTree(document.classes), held_out.logits, held_out.truth
-    ).temperature
+    temperature = fit_temperature(document.classes, held_out.logits, held_out.truth)
     probabilities = softmax(held_out.logits / temperature, axis=1)
     guesses = classes[probabilities.argmax(axis=1)]
     confidence = probabilities.max(axis=1)
