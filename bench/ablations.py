@@ -1,9 +1,10 @@
-"""What each part of the fine-tuning is worth: grocery, each time with one setting changed.
+"""What recipes and the parts of fine-tuning are worth, and cost: grocery, one thing changed a time.
 
 Half of grocery's photos train, the other half judges. Photos that look somewhat alike are on one
 side, which makes the test about as hard as another visit to the shop: a nearest neighbour has 0.49
-right, on grocery's own `val` 0.58. A part, `ablations no_cutmix`, trains one variant; answers are
-kept, so that gains are photo by photo.
+right, on grocery's own `val` 0.58. The recipes that learn without labels are given the photos of the
+other half. A part, `ablations no_colour`, trains one variant; answers are kept, so that gains are
+photo by photo.
 """
 
 import json
@@ -22,23 +23,31 @@ from bench.shops import GROCERY, require
 from bench.steps import learn_run
 from catalog.manifest import ManifestConfig, Row, read_manifest
 from train.backbones import SMALLEST
+from train.run import Run
 
-# The flags by which each differs from the defaults.
-PARTS: Final[dict[str, tuple[str, ...]]] = {
-    "default": (),
-    "cutmix_instead": ("--cutmix", "0.5", "--colour", "0", "--erase", "0"),
-    "cutmix_too": ("--cutmix", "0.5"),
-    "no_colour": ("--colour", "0"),
-    "no_erasing": ("--erase", "0"),
-    "no_label_smoothing": ("--label-smoothing", "0"),
-    "no_pretrained_share": ("--pretrained-share", "0"),
-    "one_rate": ("--backbone-rate", "1"),
-    "balanced": ("--balance", "0.5"),
-    "288_px": ("--size", "288"),
-    "24_epochs": ("--epochs", "24"),
-}
+_HALVES: Final = "halves.csv"
+_OTHER_HALF: Final = "other_half.csv"
+
+_COMMON: Final = {"recipe": "finetune", "backbone": SMALLEST, "epochs": "12"}
 _DEFAULT: Final = "default"
-_COMMON: Final = ("--recipe", "finetune", "--backbone", SMALLEST, "--epochs", "12")
+
+# The settings in which each differs.
+PARTS: Final[dict[str, dict[str, str]]] = {
+    _DEFAULT: {},
+    "cutmix_instead": {"cutmix": "0.5", "colour": "0", "erase": "0"},
+    "cutmix_too": {"cutmix": "0.5"},
+    "no_colour": {"colour": "0"},
+    "no_erasing": {"erase": "0"},
+    "no_label_smoothing": {"label-smoothing": "0"},
+    "no_pretrained_share": {"pretrained-share": "0"},
+    "one_rate": {"backbone-rate": "1"},
+    "balanced": {"balance": "0.5"},
+    "288_px": {"size": "288"},
+    "24_epochs": {"epochs": "24"},
+    "probe": {"recipe": "probe"},
+    "transductive": {"recipe": "transductive", "unlabelled": _OTHER_HALF},
+    "unsupervised": {"recipe": "unsupervised", "unlabelled": _OTHER_HALF},
+}
 _ALIKE: Final = 0.7
 _ANSWERS: Final = Path(__file__).parent / "results" / "ablation_answers.json"
 
@@ -46,12 +55,14 @@ _ANSWERS: Final = Path(__file__).parent / "results" / "ablation_answers.json"
 def main(json_file: Path | None, work: Path | None, part: str | None = None) -> None:
     """Train every variant or one, print, write."""
     kept = json.loads(_ANSWERS.read_text(encoding="utf-8")) if _ANSWERS.exists() else {}
-    with nullcontext(str(work)) if work else tempfile.TemporaryDirectory() as folder:
-        rows = _halves(Path(folder) / "halves.csv")
-        for name in [part] if part else PARTS:
-            kept[name] = _right(name, rows, Path(folder))
-            _ANSWERS.write_text(json.dumps(kept) + "\n", encoding="utf-8")
     figures = Figures()
+    with nullcontext(str(work)) if work else tempfile.TemporaryDirectory() as folder:
+        rows = _halves(Path(folder))
+        for name in [part] if part else PARTS:
+            run = _learnt(name, Path(folder))
+            kept[name] = _right(run, rows)
+            _ANSWERS.write_text(json.dumps(kept) + "\n", encoding="utf-8")
+            figures.add(f"{name}_minutes", sum(run.document.seconds.values()) / 60)
     for name, found in kept.items():
         right = _bits(found)
         figures.add(f"{name}_top1", right.mean(), share_interval(right))
@@ -64,9 +75,16 @@ def main(json_file: Path | None, work: Path | None, part: str | None = None) -> 
         figures.add_to(json_file)
 
 
-def _right(name: str, rows: tuple[Row, ...], work: Path) -> str:
-    """A 1 for each photo of the other half that the variant has right, else a 0."""
-    run = learn_run(work / "halves.csv", work / name, *_COMMON, *PARTS[name])
+def _learnt(name: str, work: Path) -> Run:
+    settings = _COMMON | PARTS[name]
+    if "unlabelled" in settings:
+        settings["unlabelled"] = str(work / _OTHER_HALF)
+    flags = [flag for key, value in settings.items() for flag in (f"--{key}", value)]
+    return learn_run(work / _HALVES, work / name, *flags)
+
+
+def _right(run: Run, rows: tuple[Row, ...]) -> str:
+    """A 1 for each photo of the other half that the run's model has right, else a 0."""
     guesses = guess(run, rows)
     return "".join(str(int(a == row.category)) for a, row in zip(guesses, rows, strict=True))
 
@@ -75,10 +93,14 @@ def _bits(found: str) -> NDArray[np.bool_]:
     return np.array([one == "1" for one in found])
 
 
-def _halves(manifest: Path) -> tuple[Row, ...]:
-    """Write the manifest; the rows that judge."""
+def _halves(work: Path) -> tuple[Row, ...]:
+    """Write the manifest, and the other half without labels; the rows that judge."""
+    manifest = work / _HALVES
     if not manifest.exists():
         rows = read_manifest(str(require(GROCERY).manifest), ManifestConfig()).rows
         (halves,) = grouped_folds(rows, 2, seeds=[0], least=_ALIKE)
         write_split(manifest, rows, halves == 0)
-    return read_manifest(str(manifest), ManifestConfig()).split("val").rows
+    judged = read_manifest(str(manifest), ManifestConfig()).split("val").rows
+    images = "".join(f"{row.image}\n" for row in judged)
+    (work / _OTHER_HALF).write_text(f"image\n{images}", encoding="utf-8")
+    return judged
