@@ -2,7 +2,7 @@
 
 Half of grocery's photos train, the other half judges. Photos that look somewhat alike are on one
 side, which makes the test about as hard as another visit to the shop: a nearest neighbour has 0.49
-right, on grocery's own `val` 0.58. The recipes that learn without labels are given the photos of the
+right, on grocery's own `val` 0.58. Recipes that learn without labels are given the photos of the
 other half. A part, `ablations no_colour`, trains one variant; answers are kept, so that gains are
 photo by photo.
 """

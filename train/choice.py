@@ -1,20 +1,25 @@
 """What `auto` stands for: the recipe and the backbone, by how many photos there are and how long.
 
-The step times were measured on 2 cores with bfloat16; a training measures its own from its first
-epoch on, so a wrong guess here costs epochs, not the budget.
+The step times were measured on 2 cores with bfloat16, and how this machine compares is measured
+where it matters; a training measures its own from its first epoch on, so a wrong guess here costs
+epochs, not the budget.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
 from train.backbones import SMALLEST
 from train.budget import parse_budget
 from train.config import Recipe, TrainConfig
-from train.machine import Machine
+from train.speed import STEP_MS
 
 _DEFAULT_BUDGET: Final = "30m"
 # The rest is decode, features and the report.
 _FOR_EPOCHS: Final = 0.85
+# No machine is so much slower than the one with these step times that it need be measured where
+# this share of the budget is enough for everything.
+_SLOWEST: Final = 0.1
 
 
 @dataclass(frozen=True)
@@ -41,7 +46,7 @@ class Candidate:
 # The largest first.
 _CANDIDATES: Final = (
     Candidate("tf_efficientnet_lite2", 240, 23.0, 10),
-    Candidate(SMALLEST, None, 13.0, 3),
+    Candidate(SMALLEST, None, STEP_MS, 3),
 )
 
 
@@ -58,7 +63,7 @@ class Choice:
     reason: str | None
 
 
-def choose(config: TrainConfig, photos: int, machine: Machine) -> Choice:
+def choose(config: TrainConfig, photos: int, speed: Callable[[], float]) -> Choice:
     """Decide what is `auto` in the settings.
 
     The largest backbone of which enough epochs fit into the budget is fine-tuned; where not even
@@ -67,7 +72,8 @@ def choose(config: TrainConfig, photos: int, machine: Machine) -> Choice:
     Args:
         config: as the user gave it.
         photos: to train on.
-        machine: that trains.
+        speed: training steps of this machine in the time of one on that of the step times; asked
+            only where it matters.
 
     Raises:
         InvalidRequest: the budget is no time span.
@@ -77,10 +83,16 @@ def choose(config: TrainConfig, photos: int, machine: Machine) -> Choice:
     if config.recipe == "probe":
         return Choice(replace(config, backbone=SMALLEST), None)
     budget = config.budget or _DEFAULT_BUDGET
-    seconds = parse_budget(budget) * machine.speed
-    for candidate in _candidates(config.backbone):
+    candidates = _candidates(config.backbone)
+    seconds = _SLOWEST * parse_budget(budget)
+    if candidates[0].epochs(photos, seconds) < config.epochs:
+        seconds = speed() * parse_budget(budget)
+    for candidate in candidates:
         epochs = candidate.epochs(photos, seconds)
-        told = f"{epochs} epochs of {candidate.backbone} over {photos:,} photos fit into {budget}"
+        told = (
+            f"{min(epochs, config.epochs)} epochs of {candidate.backbone} over {photos:,} photos "
+            f"fit into {budget}"
+        )
         if epochs >= candidate.worth_it:
             return Choice(
                 _settled(config, "finetune", candidate, budget), f"finetune: about {told}"

@@ -18,7 +18,7 @@ from catalog.manifest import BadRow, Manifest, Row
 from catalog.tables import read_bytes
 
 # Augmentation crops from the whole central square, kept this much larger than the network's input.
-_CANVAS = 3 / 2
+CANVAS = 3 / 2
 _AHEAD = 64
 
 # The hash of a photo's bytes and its pixels at each size, or why there are none.
@@ -129,7 +129,7 @@ def _decode_all(
 ) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     total = len(manifest.rows)
-    wide = replace(spec, size=round(spec.size * _CANVAS), crop=1.0)
+    wide = replace(spec, size=round(spec.size * CANVAS), crop=1.0)
     plain = _allocate(directory / "plain.npy", total, spec.size)
     canvas = _allocate(directory / "canvas.npy", total if with_canvas else 0, wide.size)
     views = (spec, wide) if with_canvas else (spec,)

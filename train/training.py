@@ -22,7 +22,6 @@ from train.backbones import create_backbone
 from train.choice import choose
 from train.cluster import STORAGE, ray_cluster, run_workers
 from train.config import TrainConfig
-from train.machine import this_machine
 from train.network import Architecture
 from train.photos import Photos, prepare_photos
 from train.plan import PLAN, Plan, new_plan, read_plan, write_plan
@@ -38,6 +37,7 @@ from train.run import (
     read_run,
     write_document,
 )
+from train.speed import measure_speed
 from train.worker import OTHER_SPLITS, PREPARED, PROGRESS, RESULT, UNLABELLED
 
 _VERSIONED = ("catalens", "torch", "torchvision", "timm", "ray", "pillow", "numpy")
@@ -167,7 +167,7 @@ def _unlabelled(plan: Plan) -> Manifest | None:
 
 def _chosen(plan: Plan, photos: int, console: Console) -> Plan:
     """The plan with recipe and backbone chosen, and why said."""
-    choice = choose(plan.config, photos, this_machine(plan.config.device))
+    choice = choose(plan.config, photos, lambda: measure_speed(plan.config.device))
     if choice.reason is not None:
         console.print(choice.reason, soft_wrap=True)
     return replace(plan, config=choice.config, reason=choice.reason)

@@ -3,17 +3,17 @@ import pytest
 from catalog.errors import InvalidRequest
 from train.choice import choose
 from train.config import TrainConfig
-from train.machine import Machine
 
-_TWO_CORES = Machine(cores=2, bfloat16=True)
-_GPU = Machine(cores=16, bfloat16=True, gpus=1)
+_GPU = 100.0
 
 
-def chosen(
-    photos: int, budget: str | None, machine: Machine = _TWO_CORES, **settings: str
-) -> tuple[str, str]:
+def two_cores() -> float:
+    return 1.0
+
+
+def chosen(photos: int, budget: str | None, speed: float = 1.0, **settings: str) -> tuple[str, str]:
     config = TrainConfig(budget=budget, **settings)  # type: ignore[arg-type]
-    found = choose(config, photos, machine).config
+    found = choose(config, photos, lambda: speed).config
     return found.recipe, found.backbone
 
 
@@ -28,34 +28,42 @@ def test_the_probe_is_left_where_hardly_an_epoch_fits() -> None:
     assert chosen(200_000, "10m", _GPU) == ("finetune", "tf_efficientnet_lite2")
 
 
-def test_a_machine_without_bfloat16_gets_less() -> None:
-    old = Machine(cores=2, bfloat16=False)
+def test_a_slow_machine_gets_less() -> None:
     assert chosen(5_000, "30m") == ("finetune", "tf_efficientnet_lite2")
-    assert chosen(5_000, "30m", old) == ("finetune", "tf_efficientnet_lite0")
+    assert chosen(5_000, "30m", 0.45) == ("finetune", "tf_efficientnet_lite0")
+
+
+def test_the_machine_is_measured_only_where_it_matters() -> None:
+    def speed() -> float:
+        raise AssertionError
+
+    assert choose(TrainConfig(budget="60m"), 364, speed).config.backbone == "tf_efficientnet_lite2"
+    with pytest.raises(AssertionError):
+        choose(TrainConfig(budget="60m"), 5_000, speed)
 
 
 def test_what_was_asked_for_stays() -> None:
     asked = TrainConfig(recipe="finetune", backbone="resnet18")
-    assert choose(asked, 10**6, _TWO_CORES).config == asked
+    assert choose(asked, 10**6, two_cores).config == asked
     assert chosen(100, "60m", recipe="probe") == ("probe", "tf_efficientnet_lite0")
     assert chosen(10**6, "1m", recipe="finetune") == ("finetune", "tf_efficientnet_lite0")
     assert chosen(10**6, "1m", backbone="resnet18") == ("probe", "resnet18")
 
 
 def test_auto_ends_within_a_budget_also_where_none_is_given() -> None:
-    assert choose(TrainConfig(), 1_000, _TWO_CORES).config.budget == "30m"
-    asked = choose(TrainConfig(recipe="finetune"), 1_000, _TWO_CORES).config
+    assert choose(TrainConfig(), 1_000, two_cores).config.budget == "30m"
+    asked = choose(TrainConfig(recipe="finetune"), 1_000, two_cores).config
     assert asked.budget is None
 
 
 def test_a_size_that_was_asked_for_stays() -> None:
-    assert choose(TrainConfig(budget="60m"), 2_600, _TWO_CORES).config.size == 240
-    assert choose(TrainConfig(budget="60m", size=288), 2_600, _TWO_CORES).config.size == 288
-    assert choose(TrainConfig(budget="1m"), 10**6, _TWO_CORES).config.size is None
+    assert choose(TrainConfig(budget="60m"), 2_600, two_cores).config.size == 240
+    assert choose(TrainConfig(budget="60m", size=288), 2_600, two_cores).config.size == 288
+    assert choose(TrainConfig(budget="1m"), 10**6, two_cores).config.size is None
 
 
 def test_the_reason_names_photos_epochs_and_budget() -> None:
-    reason = choose(TrainConfig(budget="1h"), 2_640, _TWO_CORES).reason
+    reason = choose(TrainConfig(budget="1h"), 2_640, two_cores).reason
     assert reason is not None
     assert "2,640 photos" in reason
     assert "1h" in reason
@@ -64,4 +72,4 @@ def test_the_reason_names_photos_epochs_and_budget() -> None:
 
 def test_a_budget_that_is_no_time_span_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="time span"):
-        choose(TrainConfig(budget="soon"), 100, _TWO_CORES)
+        choose(TrainConfig(budget="soon"), 100, two_cores)
