@@ -67,11 +67,15 @@ def fit_temperature(
         truth: N category paths.
     """
     index = {path: number for number, path in enumerate(classes)}
-    target = np.array([index[path] for path in truth])
-    rows = np.arange(len(target))
+    return best_temperature(logits, np.array([index[path] for path in truth]))
+
+
+def best_temperature(logits: NDArray[np.float32], targets: NDArray[np.intp]) -> float:
+    """`fit_temperature` of logits float32 [N, classes] whose true columns are ``targets``."""
+    rows = np.arange(len(targets))
 
     def loss(log_temperature: float) -> float:
-        return -float(log_softmax(logits / np.exp(log_temperature), axis=1)[rows, target].mean())
+        return -float(log_softmax(logits / np.exp(log_temperature), axis=1)[rows, targets].mean())
 
     found = minimize_scalar(loss, bounds=(np.log(0.05), np.log(20.0)), method="bounded")
     return float(np.exp(found.x))

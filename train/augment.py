@@ -3,9 +3,13 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
+
+from train.photos import Pixels
 
 _SMALLEST_CROP = 0.25
 _ASPECT = math.log(4 / 3)
@@ -49,8 +53,8 @@ class Draw:
     erase: Tensor
     cut: Tensor
 
-    def part(self, rows: slice) -> "Draw":
-        """The draw for one rank's photos."""
+    def part(self, rows: slice | NDArray[np.int64]) -> "Draw":
+        """The draw for some of the photos."""
         return Draw(
             self.crop[rows],
             self.mirror[rows],
@@ -159,3 +163,34 @@ def cut_and_mix(
     mixed[:, :, y : y + side, x : x + side] = images[neighbour, :, y : y + side, x : x + side]
     part = side * side / (size * size)
     return mixed, targets * (1 - part) + targets[neighbour] * part
+
+
+@dataclass(frozen=True)
+class View:
+    """Photos augmented when they are read, each time in the same way.
+
+    Attributes:
+        canvas: uint8 [N, C, C, 3], what is cropped from.
+        size: side of the result, px.
+        drawn: random numbers of all N photos.
+        strength: of the augmentation; none is mixed with another.
+    """
+
+    canvas: Pixels
+    size: int
+    drawn: Draw
+    strength: Augmentation
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """[N, size, size, 3]."""
+        return (len(self), self.size, self.size, 3)
+
+    def __len__(self) -> int:
+        return len(self.canvas)
+
+    def __getitem__(self, rows: slice | NDArray[np.int64]) -> NDArray[np.uint8]:
+        canvas = torch.from_numpy(self.canvas[rows])
+        images = augment(canvas, self.size, self.drawn.part(rows), self.strength)
+        pixels: NDArray[np.uint8] = images.permute(0, 2, 3, 1).round().byte().numpy()
+        return pixels

@@ -24,7 +24,12 @@ def parse_budget(text: str) -> float:
 
 
 def epochs_that_fit(
-    budget: float | None, elapsed: float, done: int, seconds_per_epoch: float, at_most: int
+    budget: float | None,
+    elapsed: float,
+    done: int,
+    seconds_per_epoch: float,
+    at_most: int,
+    afterwards: float = 0.0,
 ) -> int:
     """Total epochs, done ones included and at least one, so that the run ends within its budget.
 
@@ -34,8 +39,9 @@ def epochs_that_fit(
         done: epochs finished.
         seconds_per_epoch: as measured.
         at_most: the configured number.
+        afterwards: what must be left for the steps after the last epoch, in epochs.
     """
     if budget is None:
         return at_most
-    left = budget * (1 - _RESERVE) - elapsed
+    left = budget * (1 - _RESERVE) - elapsed - afterwards * seconds_per_epoch
     return max(done, 1, min(at_most, done + int(left / seconds_per_epoch)))

@@ -2,16 +2,38 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
-from train.discriminant import fit_discriminant, joined
-from train.probe import Head
+from catalog.calibration import best_temperature
+from train.discriminant import fit_discriminant
 from train.split import assign_folds
 from train.worker import Worker
+
+# Of a learnt head beside the discriminant, which counts as 1.
+SHARES: Final = (0.0, 0.125, 0.25, 0.5, 1.0)
+
+
+@dataclass(frozen=True)
+class Blend:
+    """How a learnt head and the discriminant make one.
+
+    Attributes:
+        penalty: number of the learnt head's penalty among those tried.
+        share: of the learnt head, where the discriminant's is 1 and both spread alike.
+        temperature: of the sum.
+        logits: float32 [N, classes], out of fold, divided by it.
+    """
+
+    penalty: int
+    share: float
+    temperature: float
+    logits: Tensor
 
 
 @dataclass(frozen=True)
@@ -19,13 +41,16 @@ class OutOfFold:
     """Answers on all labelled photos.
 
     Attributes:
-        logits: float32 [penalties, N, classes].
+        learnt: float32 [penalties, N, classes], logits of the regression's heads, of spread 1 on
+            the photos learnt from.
+        discriminant: float32 [N, classes], the discriminant's.
         folds: intp [N], the fold in which each photo was judged.
         used: how many folds there were; 1 where there are too few products to leave any out, and
-            the photos were then judged by a head that saw them.
+            the photos were then judged by heads that saw them.
     """
 
-    logits: Tensor
+    learnt: Tensor
+    discriminant: Tensor
     folds: NDArray[np.intp]
     used: int
 
@@ -39,12 +64,25 @@ class OutOfFold:
             for fold in range(self.used)
         ]
 
+    def blend(self, targets: Tensor) -> Blend:
+        """The penalty with the least loss, and the least share that loses nothing for certain.
 
-def probe_heads(worker: Worker, rows: NDArray[np.intp], penalties: tuple[float, ...]) -> list[Head]:
-    """For each penalty the head of these photos' features, joined with their discriminant."""
-    features = worker.features[rows]
-    second = fit_discriminant(features, worker.targets[rows], len(worker.job.classes))
-    return [joined(head, second, features) for head in worker.heads(rows, penalties)]
+        That is, within a standard error (Breiman et al. 1984) of the best: a shop's next photos
+        are less like those it learns from than these are, and there the discriminant gains.
+
+        Args:
+            targets: int64 [N].
+        """
+        penalty = int(np.argmin([float(_losses(one, targets).mean()) for one in self.learnt]))
+        blends = [share * self.learnt[penalty] + self.discriminant for share in SHARES]
+        losses = torch.stack([_losses(one, targets) for one in blends])
+        behind = losses - losses[losses.mean(1).argmin()]
+        error = behind.std(1) / len(targets) ** 0.5
+        chosen = int(torch.nonzero(behind.mean(1) <= error)[0])
+        if self.used == 1:
+            chosen = 0
+        temperature = best_temperature(blends[chosen].numpy(), targets.numpy())
+        return Blend(penalty, SHARES[chosen], temperature, blends[chosen] / temperature)
 
 
 def judge_out_of_fold(
@@ -57,12 +95,24 @@ def judge_out_of_fold(
         penalties: a head for each, the strongest first.
         progress: called with folds done and in all.
     """
-    config = worker.job.config
+    config, classes = worker.job.config, worker.job.classes
     folds = assign_folds(*worker.groups, config.folds, config.seed)
     used = min(config.folds, int(folds.max()) + 1)
-    found = OutOfFold(torch.zeros(len(penalties), len(folds), len(worker.job.classes)), folds, used)
+    logits = torch.zeros(len(penalties) + 1, len(folds), len(classes))
+    found = OutOfFold(logits[:-1], logits[-1], folds, used)
     for fold, (aside, rest) in enumerate(found.parts(), start=1):
-        for number, head in enumerate(probe_heads(worker, rest, penalties)):
-            found.logits[number, aside] = head(worker.features[aside])
+        features = worker.features[rest]
+        heads = [
+            *worker.heads(rest, penalties),
+            fit_discriminant(features, worker.targets[rest], classes),
+        ]
+        for number, head in enumerate(heads):
+            logits[number, aside] = head.of_spread_one(features)(worker.features[aside])
         progress(fold, used)
     return found
+
+
+def _losses(logits: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropy of each photo, float32 [N], at the best temperature."""
+    temperature = best_temperature(logits.numpy(), targets.numpy())
+    return F.cross_entropy(logits / temperature, targets, reduction="none")

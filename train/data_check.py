@@ -1,20 +1,14 @@
 """A run's look at its own data, beside the training: what a person should mend."""
 
-from typing import Final
-
 import torch
 from torch import Tensor
 
 from catalog.manifest import Row
-from train.cross_validation import judge_out_of_fold
 from train.data_issues import DataIssue, doubtful_labels, leaks, twins_of_two_labels
 from train.features import shared_features
 from train.photos import open_photos
 from train.progress import Step
 from train.worker import OTHER_SPLITS, PREPARED, Worker
-
-# Of the probe whose answers put labels in doubt where the recipe is another.
-_PENALTY: Final = 10.0
 
 
 def other_splits(worker: Worker) -> tuple[tuple[Row, ...], Tensor] | None:
@@ -35,22 +29,15 @@ def other_splits(worker: Worker) -> tuple[tuple[Row, ...], Tensor] | None:
 
 
 def find_issues(
-    worker: Worker, logits: Tensor | None, others: tuple[tuple[Row, ...], Tensor] | None
+    worker: Worker, logits: Tensor, others: tuple[tuple[Row, ...], Tensor] | None
 ) -> list[DataIssue]:
     """Doubtful labels, photos in two categories, and leaks into other splits.
 
     Args:
-        worker: with the features of the pretrained backbone; every rank must ask.
-        logits: float32 [N, classes] of all labelled photos, out of sample, where there are any.
+        worker: with the features of the pretrained backbone.
+        logits: float32 [N, classes] of all labelled photos, out of fold.
         others: of `other_splits`.
     """
-    if logits is None:
-        found = judge_out_of_fold(
-            worker,
-            (_PENALTY,),
-            lambda fold, used: worker.progress(Step("doubtful labels", fold, used)),
-        )
-        logits = found.logits[0]
     rows, features = worker.photos.rows, worker.features.numpy()
     probabilities = torch.softmax(logits, dim=1).numpy()
     issues = doubtful_labels(rows, probabilities, worker.targets.numpy(), worker.job.classes)

@@ -35,7 +35,7 @@ def train_worker(config: dict[str, Job]) -> None:
     worker = _worker(config["job"])
     others = other_splits(worker)  # before a recipe changes the network
     outcome = RECIPES[worker.job.config.recipe](worker)
-    issues = find_issues(worker, outcome.logits if outcome.out_of_fold else None, others)
+    issues = find_issues(worker, outcome.probe_logits, others)
     if worker.ranks.first:
         _write(worker, outcome)
         write_issues(worker.job.directory / DATA_ISSUES, issues)
@@ -112,11 +112,11 @@ def _learn_tags(worker: Worker, outcome: Outcome) -> dict[str, Any]:
     if not any(tags):
         return {}
     config = worker.job.config
-    aside = np.zeros(len(tags), dtype=np.bool_)
-    if outcome.out_of_fold:
+    if config.recipe == "probe":  # judged all photos
         aside = hold_out(*worker.groups, config.held_out, config.seed)
-    elif len(outcome.rows) < len(tags):
-        aside[outcome.rows] = True
+    else:
+        aside = np.zeros(len(tags), dtype=np.bool_)
+        aside[outcome.rows] = len(outcome.rows) < len(tags)
     learnt = learn_tags(outcome.embeddings, tags, np.flatnonzero(~aside), np.flatnonzero(aside))
     if learnt is None:
         return {}

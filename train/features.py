@@ -19,6 +19,7 @@ def compute_features(
     photos: Pixels,
     device: torch.device,
     *,
+    rows: slice = slice(None),
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Tensor:
     """Pooled features of photos.
@@ -27,18 +28,21 @@ def compute_features(
         network: in evaluation mode, on ``device``.
         photos: uint8 [N, S, S, 3].
         device: where to compute.
+        rows: which of the photos; all if not given.
         progress: called with photos done and in all.
 
     Returns:
         float32 [N, features], on the CPU.
     """
     network.eval()
+    first, last, _ = rows.indices(len(photos))
     parts = []
     with torch.inference_mode():
-        for start in range(0, len(photos), _BATCH):
-            batch = torch.from_numpy(photos[start : start + _BATCH]).to(device)
+        for start in range(first, last, _BATCH):
+            stop = min(start + _BATCH, last)
+            batch = torch.from_numpy(photos[start:stop]).to(device)
             parts.append(network.features(batch.permute(0, 3, 1, 2)).float().cpu())
-            progress(min(start + _BATCH, len(photos)), len(photos))
+            progress(stop - first, last - first)
     return torch.cat(parts) if parts else torch.zeros(0, network.architecture.features)
 
 
@@ -66,7 +70,8 @@ def shared_features(
         ranks.wait()
         features = np.load(unfinished, mmap_mode="r+")
         rows = ranks.part(len(photos))
-        features[rows] = compute_features(network, photos[rows], device, progress=progress).numpy()
+        own = compute_features(network, photos, device, rows=rows, progress=progress)
+        features[rows] = own.numpy()
         features.flush()
         ranks.wait()
         if ranks.first:

@@ -40,6 +40,8 @@ from train.schedule import WARM_UP, rate_share
 
 _AVERAGE_DECAY = 0.995
 _GRADIENT_NORM = 5.0
+# Of the time of a training step.
+_FORWARD = 0.5
 # Share of the backbone's weights in the layers that stay as pretrained: the stem and the first two
 # of seven stages of EfficientNet-Lite0, the stem and a block of ResNet-50.
 _FROZEN = 0.005
@@ -142,6 +144,7 @@ class FineTuning:
         elapsed: seconds of the run used before the first epoch.
         progress: told of every step.
         checkpoint: called after every epoch, on every rank.
+        afterwards: passes over the photos, forward only, that the budget must leave time for.
     """
 
     task: Task
@@ -152,6 +155,7 @@ class FineTuning:
     elapsed: float
     progress: Callable[[Step], None]
     checkpoint: Callable[[Learning], None]
+    afterwards: int = 0
 
     def run(self, learning: Learning) -> None:
         """Train until the plan, the budget or patience ends; ``learning.best`` is the result."""
@@ -195,6 +199,7 @@ class FineTuning:
             learning.epoch,
             learning.seconds / learning.epoch,
             self.config.epochs,
+            self.afterwards * _FORWARD,
         )
 
     def _train_epoch(self, learning: Learning, model: nn.Module, planned: int) -> dict[str, Any]:

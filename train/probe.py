@@ -57,6 +57,19 @@ class Head:
         head = network.head
         return cls(head.weight.detach().cpu().clone(), head.bias.detach().cpu().clone())
 
+    def of_spread_one(self, features: Tensor) -> "Head":
+        """The same answers by logits of deviation 1 on these features, float32 [N, features].
+
+        What is equal for all classes, which no softmax sees, is left out.
+        """
+        weight, bias = self.weight - self.weight.mean(0), self.bias - self.bias.mean()
+        spread = Head(weight, bias)(features).std().clamp(min=1e-12)
+        return Head(weight / spread, bias / spread)
+
+    def at_temperature(self, temperature: float) -> "Head":
+        """The same answers, less sure the higher it is."""
+        return Head(self.weight / temperature, self.bias / temperature)
+
     def load_into(self, network: Network) -> None:
         """Make this the network's head."""
         with torch.no_grad():

@@ -9,14 +9,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
+from catalog.calibration import best_temperature
 from catalog.familiarity import familiarity
-from train.cross_validation import judge_out_of_fold, probe_heads
+from train.cross_validation import judge_out_of_fold
 from train.discriminant import fit_discriminant, joined
 from train.embedding import embed, fit_embedding
-from train.features import compute_features, shared_features
+from train.features import shared_features
 from train.finetune import Task, predict
+from train.finished import finished_features
 from train.probe import DECAYS, Head
 from train.progress import Step
 from train.prototypes import fit_prototypes
@@ -42,7 +43,7 @@ class Outcome:
         embeddings: float32 [N, D], unit length, of all labelled photos.
         records: what happened, for run.json.
         restarts: epochs that training went on from after a stop.
-        out_of_fold: ``rows`` are all labelled photos.
+        probe_logits: float32 [N, classes], of all labelled photos, by the probe out of fold.
     """
 
     rows: NDArray[np.int64]
@@ -51,29 +52,39 @@ class Outcome:
     embeddings: NDArray[np.float32]
     records: list[dict[str, Any]]
     restarts: list[int]
-    out_of_fold: bool = False
+    probe_logits: Tensor
 
 
 def probe(worker: Worker) -> Outcome:
-    """Out-of-fold predictions choose the penalty; then one head on everything."""
+    """Out-of-fold predictions choose penalty and shares; then one head on everything."""
     found = judge_out_of_fold(
         worker,
         DECAYS,
         lambda fold, used: worker.progress(Step("probe", fold, used + 1, f"fold {fold}/{used}")),
     )
-    best = int(np.argmin([float(F.cross_entropy(one, worker.targets)) for one in found.logits]))
-    everything = np.arange(len(worker.targets))
-    probe_heads(worker, everything, DECAYS)[best].load_into(worker.network)
-    worker.progress(Step("probe", found.used + 1, found.used + 1, f"penalty {DECAYS[best]:g}"))
-    fit_embedding(worker.network, worker.features)
-    embeddings = embed(worker.network, worker.features)
+    blend = found.blend(worker.targets)
+    features, targets = worker.features, worker.targets
+    everything = np.arange(len(targets))
+    learnt = worker.heads(everything, DECAYS)[blend.penalty]
+    discriminant = fit_discriminant(features, targets, worker.job.classes)
+    head = joined(learnt, discriminant, features, blend.share)
+    head.at_temperature(blend.temperature).load_into(worker.network)
+    record = {
+        "phase": "probe",
+        "penalty": DECAYS[blend.penalty],
+        "regression_share": blend.share,
+        "folds": found.used,
+    }
+    note = f"penalty {record['penalty']:g}, regression's share {blend.share:g}"
+    worker.progress(Step("probe", found.used + 1, found.used + 1, note))
+    fit_embedding(worker.network, features)
+    embeddings = embed(worker.network, features)
     near = np.zeros(len(everything), np.float32)
     for aside, rest in found.parts():
-        prototypes = fit_prototypes(embeddings[rest], worker.targets.numpy()[rest])
+        prototypes = fit_prototypes(embeddings[rest], targets.numpy()[rest])
         near[aside] = familiarity(embeddings[aside], prototypes)
     _keep_prototypes(worker, embeddings)
-    record = {"phase": "probe", "penalty": DECAYS[best], "folds": found.used}
-    return Outcome(everything, found.logits[best], near, embeddings, [record], [], True)
+    return Outcome(everything, blend.logits, near, embeddings, [record], [], blend.logits)
 
 
 def finetune(worker: Worker) -> Outcome:
@@ -194,19 +205,43 @@ def _start(worker: Worker, task: Task) -> None:
 def _outcome(
     worker: Worker, task: Task, records: list[dict[str, Any]], restarts: list[int]
 ) -> Outcome:
-    features = compute_features(worker.network, worker.photos.plain, worker.device)
+    found = judge_out_of_fold(
+        worker,
+        DECAYS[1:2],
+        lambda fold, used: worker.progress(Step("probe, for comparison", fold, used)),
+    )
+    blend = found.blend(worker.targets)
+    learnt = Head.of(worker.network)
+    features, views = finished_features(worker)
+
+    def refitted(rows: NDArray[np.int64]) -> Head:
+        seen = features[rows]
+        discriminant = fit_discriminant(
+            seen, worker.targets[rows], worker.job.classes, [view[rows] for view in views]
+        )
+        return joined(learnt, discriminant, seen, blend.share)
+
     own = task.train[task.train < len(features)]  # the rest is known by pseudo-labels alone
-    learnt = features[own]
-    second = fit_discriminant(learnt, worker.targets[own], len(worker.job.classes))
-    head = joined(Head.of(worker.network), second, learnt)
-    head.load_into(worker.network)
-    logits = head(features[task.held_out])
+    logits = refitted(own)(features[task.held_out])
+    held_out = worker.targets[task.held_out]
+    temperature = best_temperature(logits.numpy(), held_out.numpy())
+    everything = refitted(np.arange(len(features)))
+    everything.at_temperature(temperature).load_into(worker.network)
     fit_embedding(worker.network, features)
     embeddings = embed(worker.network, features)
     prototypes = fit_prototypes(embeddings[own], worker.targets.numpy()[own])
     near = familiarity(embeddings[task.held_out], prototypes)
     _keep_prototypes(worker, embeddings)
-    return Outcome(task.held_out, logits, near, embeddings, records, restarts)
+    record = {"phase": "head", "learnt_share": blend.share, "views": len(views)}
+    return Outcome(
+        task.held_out,
+        logits / temperature,
+        near,
+        embeddings,
+        [*records, record],
+        restarts,
+        blend.logits,
+    )
 
 
 def _keep_prototypes(worker: Worker, embeddings: NDArray[np.float32]) -> None:

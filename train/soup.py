@@ -16,6 +16,7 @@ from torch import Tensor
 
 from train.budget import parse_budget
 from train.finetune import FineTuning, Learning, Task
+from train.finished import view_count
 from train.worker import Worker, checkpoint, last_checkpoint
 
 # Of the time of the last one: what another must find left of the budget, with what comes after it.
@@ -85,6 +86,7 @@ def fine_tune(
         elapsed=max(0.0, elapsed(worker) - learning.seconds),
         progress=lambda step: worker.progress(replace(step, phase=stage)),
         checkpoint=keep,
+        afterwards=1 + view_count(len(worker.photos.rows)),
     ).run(learning)
     worker.network.load_state_dict(learning.best, strict=False)
     return learning, restarts

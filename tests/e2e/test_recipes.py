@@ -34,7 +34,9 @@ def test_finetune_trains_twice_where_the_budget_allows_it(shop: Path, tmp_path: 
     run = tmp_path / "run"
     found = train(shop, "--run", run, "--recipe", "finetune", "--budget", "9m", *_QUICK)
     assert found.returncode == 0, found.stderr
-    assert [record["member"] for record in read_run(run).document.epochs] == [1, 1, 2, 2]
+    *epochs, head = read_run(run).document.epochs
+    assert [record["member"] for record in epochs] == [1, 1, 2, 2]
+    assert head["phase"] == "head"
 
 
 def test_transductive_learns_from_the_unlabelled_photos_it_is_sure_of(
@@ -46,7 +48,7 @@ def test_transductive_learns_from_the_unlabelled_photos_it_is_sure_of(
     )
     assert found.returncode == 0, found.stderr
     phases = [record["phase"] for record in read_run(run).document.epochs]
-    assert phases == ["finetune", "finetune", "pseudo-labels", "finetune", "finetune"]
+    assert phases == ["finetune", "finetune", "pseudo-labels", "finetune", "finetune", "head"]
     record = read_run(run).document.epochs[2]
     assert record["of"] == 40
     assert 0 <= record["photos"] <= 40
@@ -61,7 +63,7 @@ def test_unsupervised_adapts_the_backbone_before_it_learns_labels(
     )
     assert found.returncode == 0, found.stderr
     phases = [record["phase"] for record in read_run(run).document.epochs]
-    assert phases == ["adapt", "adapt", "finetune", "finetune"]
+    assert phases == ["adapt", "adapt", "finetune", "finetune", "head"]
 
 
 def test_unlabelled_photos_are_asked_for_and_refused_where_they_are_no_use(

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from train.augment import Augmentation, augment, cut_and_mix, draw
+from train.augment import Augmentation, View, augment, cut_and_mix, draw
 from train.distributed import Ranks
 
 _STRONG = Augmentation(colour=0.3, erase=0.5, cutmix=0.5)
@@ -91,3 +91,13 @@ def test_colours_shift_by_no_more_than_asked() -> None:
     assert float(shifted.min()) >= 120 * 0.9 - 1e-3
     assert float(shifted.max()) <= 120 * 1.1 + 1e-3
     assert float(shifted.std()) > 1
+
+
+def test_a_view_is_the_same_at_every_reading_also_in_parts() -> None:
+    view = View(_photos(6).numpy(), 32, draw(6, seed=3), _STRONG)
+    assert view.shape == (6, 32, 32, 3)
+    whole = view[:]
+    assert whole.dtype == np.uint8
+    parts = np.concatenate([view[np.array([0, 1])], view[2:6]])
+    assert np.abs(whole.astype(int) - parts).max() <= 1
+    assert not np.array_equal(whole, View(_photos(6).numpy(), 32, draw(6, seed=4), _STRONG)[:])

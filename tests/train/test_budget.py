@@ -26,5 +26,9 @@ def test_the_plan_shrinks_to_what_fits_and_ends_when_nothing_does() -> None:
     assert epochs_that_fit(1000.0, 1200.0, 3, 100.0, 14) == 3
 
 
+def test_the_plan_leaves_time_for_what_comes_afterwards() -> None:
+    assert epochs_that_fit(1000.0, 300.0, 3, 100.0, 14, afterwards=1.5) == 7
+
+
 def test_one_epoch_is_always_trained() -> None:
     assert epochs_that_fit(10.0, 1000.0, 0, 100.0, 14) == 1
