@@ -10,6 +10,7 @@ Name = Literal[
     "ablations",
     "first",
     "gpu",
+    "heads",
     "over_http",
     "picture",
     "recognition",

@@ -1,10 +1,8 @@
 """What recipes and the parts of fine-tuning are worth, and cost: grocery, one thing changed a time.
 
-Half of grocery's photos train, the other half judges. Photos that look somewhat alike are on one
-side, which makes the test about as hard as another visit to the shop: a nearest neighbour has 0.49
-right, on grocery's own `val` 0.58. Recipes that learn without labels are given the photos of the
-other half. A part, `ablations no_colour`, trains one variant; answers are kept, so that gains are
-photo by photo.
+Half of grocery's photos train, the other half judges (`bench.folds.hard_half`). Recipes that learn
+without labels are given the photos of the other half. A part, `ablations no_colour`, trains one
+variant; answers are kept, so that gains are photo by photo.
 """
 
 import json
@@ -17,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.figures import Figures, gain_interval, share_interval
-from bench.folds import grouped_folds, write_split
+from bench.folds import hard_half, write_split
 from bench.runs import guess
 from bench.shops import GROCERY, require
 from bench.steps import learn_run
@@ -48,7 +46,6 @@ PARTS: Final[dict[str, dict[str, str]]] = {
     "transductive": {"recipe": "transductive", "unlabelled": _OTHER_HALF},
     "unsupervised": {"recipe": "unsupervised", "unlabelled": _OTHER_HALF},
 }
-_ALIKE: Final = 0.7
 _ANSWERS: Final = Path(__file__).parent / "results" / "ablation_answers.json"
 
 
@@ -98,8 +95,7 @@ def _halves(work: Path) -> tuple[Row, ...]:
     manifest = work / _HALVES
     if not manifest.exists():
         rows = read_manifest(str(require(GROCERY).manifest), ManifestConfig()).rows
-        (halves,) = grouped_folds(rows, 2, seeds=[0], least=_ALIKE)
-        write_split(manifest, rows, halves == 0)
+        write_split(manifest, rows, hard_half(rows))
     judged = read_manifest(str(manifest), ManifestConfig()).split("val").rows
     images = "".join(f"{row.image}\n" for row in judged)
     (work / _OTHER_HALF).write_text(f"image\n{images}", encoding="utf-8")

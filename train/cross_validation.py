@@ -17,6 +17,7 @@ from train.worker import Worker
 
 # Of a learnt head beside the discriminant, which counts as 1.
 SHARES: Final = (0.0, 0.125, 0.25, 0.5, 1.0)
+_NEXT_TO_NOTHING: Final = 0.05
 
 
 @dataclass(frozen=True)
@@ -65,10 +66,10 @@ class OutOfFold:
         ]
 
     def blend(self, targets: Tensor) -> Blend:
-        """The penalty with the least loss, and the least share that loses nothing for certain.
+        """The penalty with the least loss, and the least share that loses next to nothing.
 
-        That is, within a standard error (Breiman et al. 1984) of the best: a shop's next photos
-        are less like those it learns from than these are, and there the discriminant gains.
+        That is, at most 5% or a standard error (Breiman et al. 1984) behind the best: a shop's next
+        photos are less like those it learns from than these are, and there the discriminant gains.
 
         Args:
             targets: int64 [N].
@@ -76,9 +77,12 @@ class OutOfFold:
         penalty = int(np.argmin([float(_losses(one, targets).mean()) for one in self.learnt]))
         blends = [share * self.learnt[penalty] + self.discriminant for share in SHARES]
         losses = torch.stack([_losses(one, targets) for one in blends])
-        behind = losses - losses[losses.mean(1).argmin()]
-        error = behind.std(1) / len(targets) ** 0.5
-        chosen = int(torch.nonzero(behind.mean(1) <= error)[0])
+        least = losses[losses.mean(1).argmin()]
+        behind = losses - least
+        allowed = torch.maximum(
+            behind.std(1) / len(targets) ** 0.5, _NEXT_TO_NOTHING * least.mean()
+        )
+        chosen = int(torch.nonzero(behind.mean(1) <= allowed)[0])
         if self.used == 1:
             chosen = 0
         temperature = best_temperature(blends[chosen].numpy(), targets.numpy())

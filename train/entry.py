@@ -16,6 +16,7 @@ from train.distributed import Ranks
 from train.embedding import embedding_width
 from train.examples import choose_examples
 from train.features import shared_features
+from train.folding import fold_normalisation
 from train.network import new_network, save_network
 from train.photos import open_photos
 from train.progress import ProgressWriter, Step
@@ -64,6 +65,8 @@ def _worker(job: Job) -> Worker:
         .to(device)
         .to(memory_format=torch.channels_last)
     )
+    if device.type == "cpu":
+        fold_normalisation(network.backbone, network.architecture.image.size)
     progress = ProgressWriter(job.directory / PROGRESS, active=ranks.first)
     features = shared_features(
         network,

@@ -31,7 +31,6 @@ from train.budget import epochs_that_fit
 from train.config import TrainConfig
 from train.distributed import Ranks
 from train.features import compute_features
-from train.folding import fold_normalisation
 from train.machine import has_bfloat16
 from train.network import Network, freeze_normalisation
 from train.photos import Photos, Pixels
@@ -160,8 +159,6 @@ class FineTuning:
     def run(self, learning: Learning) -> None:
         """Train until the plan, the budget or patience ends; ``learning.best`` is the result."""
         network = learning.network
-        if self.device.type == "cpu":
-            fold_normalisation(network.backbone, self.task.photos.plain.shape[1])
         model = DistributedDataParallel(network) if self.ranks.world > 1 else network
         planned = self._planned_epochs(learning)
         while learning.epoch < planned:

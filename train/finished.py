@@ -10,6 +10,7 @@ from torch import Tensor
 
 from train.augment import Augmentation, View, draw
 from train.features import shared_features
+from train.photos import Photos
 from train.progress import Step
 from train.worker import PREPARED, Worker
 
@@ -23,12 +24,12 @@ def view_count(photos: int) -> int:
     return min(_VIEWS, _VIEWED // photos)
 
 
-def finished_features(worker: Worker) -> tuple[Tensor, list[Tensor]]:
-    """Features of the labelled photos by the network as it is now, and of each view of them.
+def finished_features(worker: Worker, photos: Photos) -> tuple[Tensor, list[Tensor]]:
+    """Features of the photos by the worker's network as it is now, and of each view of them.
 
     Each float32 [N, features].
     """
-    photos, config = worker.photos, worker.job.config
+    config = worker.job.config
     count, size = len(photos.rows), photos.plain.shape[1]
     views = [
         View(photos.canvas, size, draw(count, config.seed + number), Augmentation(config.colour))

@@ -212,23 +212,24 @@ def _outcome(
     )
     blend = found.blend(worker.targets)
     learnt = Head.of(worker.network)
-    features, views = finished_features(worker)
+    features, views = finished_features(worker, task.photos)
 
     def refitted(rows: NDArray[np.int64]) -> Head:
         seen = features[rows]
         discriminant = fit_discriminant(
-            seen, worker.targets[rows], worker.job.classes, [view[rows] for view in views]
+            seen, task.targets[rows], worker.job.classes, [view[rows] for view in views]
         )
         return joined(learnt, discriminant, seen, blend.share)
 
-    own = task.train[task.train < len(features)]  # the rest is known by pseudo-labels alone
-    logits = refitted(own)(features[task.held_out])
-    held_out = worker.targets[task.held_out]
+    logits = refitted(task.train)(features[task.held_out])
+    held_out = task.targets[task.held_out]
     temperature = best_temperature(logits.numpy(), held_out.numpy())
-    everything = refitted(np.arange(len(features)))
+    everything = refitted(np.union1d(task.train, task.held_out))
     everything.at_temperature(temperature).load_into(worker.network)
-    fit_embedding(worker.network, features)
-    embeddings = embed(worker.network, features)
+    labelled = features[: len(worker.targets)]
+    fit_embedding(worker.network, labelled)
+    embeddings = embed(worker.network, labelled)
+    own = task.train[task.train < len(labelled)]  # the rest is known by pseudo-labels alone
     prototypes = fit_prototypes(embeddings[own], worker.targets.numpy()[own])
     near = familiarity(embeddings[task.held_out], prototypes)
     _keep_prototypes(worker, embeddings)

@@ -19,7 +19,6 @@ from torch.nn.parallel import DistributedDataParallel
 from train.augment import Augmentation, augment, draw
 from train.budget import epochs_that_fit
 from train.distributed import Ranks
-from train.folding import fold_normalisation
 from train.machine import has_bfloat16
 from train.network import Network, freeze_normalisation
 from train.photos import Photos
@@ -93,8 +92,6 @@ def adapt_backbone(
     Returns:
         one record per epoch: mean loss, seconds.
     """
-    if device.type == "cpu":
-        fold_normalisation(network.backbone, photos.plain.shape[1])
     pair = SimSiam(network).to(device)
     network.head.requires_grad_(False)  # DDP would wait for its gradients
     model = DistributedDataParallel(pair) if ranks.world > 1 else pair

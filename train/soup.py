@@ -86,7 +86,7 @@ def fine_tune(
         elapsed=max(0.0, elapsed(worker) - learning.seconds),
         progress=lambda step: worker.progress(replace(step, phase=stage)),
         checkpoint=keep,
-        afterwards=1 + view_count(len(worker.photos.rows)),
+        afterwards=1 + view_count(len(task.photos.rows)),
     ).run(learning)
     worker.network.load_state_dict(learning.best, strict=False)
     return learning, restarts

@@ -9,6 +9,7 @@ from train.backbones import SMALLEST
 from train.config import TrainConfig
 from train.distributed import Ranks
 from train.finetune import FineTuning, Learning, Task
+from train.folding import fold_normalisation
 from train.network import new_network
 from train.photos import CANVAS, Photos
 
@@ -32,6 +33,7 @@ def measure_speed(device: str) -> float:
         return _GPU * gpus
     network = new_network(SMALLEST, classes=2, embedding=2).to(memory_format=torch.channels_last)
     side = network.architecture.image.size
+    fold_normalisation(network.backbone, side)
     canvas = round(CANVAS * side)
     photos = Photos(
         (),
