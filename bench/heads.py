@@ -67,6 +67,7 @@ def _heads(features: Tensor, targets: Tensor, classes: Sequence[str]) -> dict[st
     flat = [path.replace("/", " ") for path in classes]
     return {
         "regression": regression,
+        "discriminant": discriminant,
         "discriminant_no_tree": fit_discriminant(features, targets, flat),
         **{f"share_{share}": joined(regression, discriminant, features, share) for share in SHARES},
     }

@@ -16,7 +16,7 @@ from train.split import assign_folds
 from train.worker import Worker
 
 # Of a learnt head beside the discriminant, which counts as 1.
-SHARES: Final = (0.0, 0.125, 0.25, 0.5, 1.0)
+SHARES: Final = (0.125, 0.25, 0.5, 1.0)
 _NEXT_TO_NOTHING: Final = 0.05
 
 
