@@ -82,9 +82,7 @@ class OutOfFold:
         allowed = torch.maximum(
             behind.std(1) / len(targets) ** 0.5, _NEXT_TO_NOTHING * least.mean()
         )
-        chosen = int(torch.nonzero(behind.mean(1) <= allowed)[0])
-        if self.used == 1:
-            chosen = 0
+        chosen = 0 if self.used == 1 else int(torch.nonzero(behind.mean(1) <= allowed)[0])
         temperature = best_temperature(blends[chosen].numpy(), targets.numpy())
         return Blend(penalty, SHARES[chosen], temperature, blends[chosen] / temperature)
 

@@ -30,6 +30,8 @@ from train.worker import PREPARED, Worker
 # Of the budget: when the first of two fine-tunings ends, and the adaptation of the backbone.
 _FIRST_OF_TWO: Final = 0.5
 _ADAPTED: Final = 0.35
+# Of the probe that is judged beside a fine-tuning.
+_PENALTY: Final = 10.0
 
 
 @dataclass(frozen=True)
@@ -207,7 +209,7 @@ def _outcome(
 ) -> Outcome:
     found = judge_out_of_fold(
         worker,
-        DECAYS[1:2],
+        (_PENALTY,),
         lambda fold, used: worker.progress(Step("probe, for comparison", fold, used)),
     )
     blend = found.blend(worker.targets)

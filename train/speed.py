@@ -45,15 +45,6 @@ def measure_speed(device: str) -> float:
     task = Task(photos, torch.arange(_PHOTOS) % 2, train, nothing, torch.ones(2))
     config = TrainConfig(epochs=2)
     learning = Learning.start(network, config)
-    FineTuning(
-        task,
-        config,
-        Ranks(),
-        torch.device("cpu"),
-        budget=None,
-        elapsed=0.0,
-        progress=lambda step: None,
-        checkpoint=lambda now: None,
-    ).run(learning)
+    FineTuning(task, config, Ranks(), torch.device("cpu")).run(learning)
     seconds: float = learning.records[-1]["seconds"]
     return STEP_MS / (1000 * seconds / _PHOTOS)

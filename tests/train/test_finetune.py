@@ -39,16 +39,7 @@ def tuned(task: Task, **settings: object) -> tuple[dict[str, Tensor], Learning]:
     before = {key: value.clone() for key, value in network.state_dict().items()}
     config = TrainConfig(recipe="finetune", batch_size=5, **settings)  # type: ignore[arg-type]
     learning = Learning.start(network, config)
-    FineTuning(
-        task,
-        config,
-        Ranks(),
-        torch.device("cpu"),
-        budget=None,
-        elapsed=0.0,
-        progress=lambda step: None,
-        checkpoint=lambda state: None,
-    ).run(learning)
+    FineTuning(task, config, Ranks(), torch.device("cpu")).run(learning)
     return before, learning
 
 
