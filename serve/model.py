@@ -17,6 +17,7 @@ from inference.bundle import BundleDocument, read_bundle
 from inference.devices import Device, GpuConfig, VariantName
 from inference.explain import covered, explanation
 from inference.session import Prediction, Session
+from serve.answers import AnswerPolicy
 from serve.batching import Batcher
 from serve.settings import Settings
 from serve.watch import Watch
@@ -65,10 +66,8 @@ class ServedModel:
         self.uri = uri
         self._bundle = bundle = read_bundle(Path(uri))
         self.document: BundleDocument = bundle.document
-        self.tree = bundle.tree
         self.match_model = bundle.match_model
-        self.prototypes = bundle.prototypes()
-        self.tags = bundle.tags
+        self.policy = AnswerPolicy.of(bundle)
         self.session = Session(
             bundle,
             variant=hardware.variant,
@@ -146,7 +145,7 @@ class ServedModel:
             seen.append((await self.batcher.submit(len(part), part.__getitem__)).probabilities)
         return await asyncio.to_thread(
             lambda: explanation(
-                self.tree,
+                self.policy.tree,
                 path,
                 pixels,
                 prediction.probabilities[0],

@@ -17,7 +17,7 @@ from inference.explain import covered, explanation
 from inference.neighbours import find_neighbours
 from inference.placing import place
 from inference.session import Prediction, Session
-from serve.answers import classified
+from serve.answers import AnswerPolicy
 
 
 class LocalBundle:
@@ -35,7 +35,7 @@ class LocalBundle:
     def __init__(self, directory: str, catalog: str | None = None) -> None:
         self._bundle = read_bundle(directory)
         self._session = Session(self._bundle)
-        self._prototypes = self._bundle.prototypes()
+        self._policy = AnswerPolicy.of(self._bundle)
         self._catalog = None
         if catalog is not None:
             from catalog.store import Catalog  # takes seconds
@@ -51,23 +51,16 @@ class LocalBundle:
         explain: bool = False,
     ) -> Classification:
         """Which categories encoded photos show."""
-        document, tree = self._bundle.document, self._bundle.tree
         if level is not None:
-            tree.level(level)  # refuses before anything is computed
+            self._policy.tree.level(level)  # refuses before anything is computed
         seen = self._see(photos)
-        results = classified(
-            tree,
-            document.thresholds,
-            seen,
-            top_k,
-            level,
-            self._prototypes,
-            self._bundle.tags,
-        )
+        results = self._policy.answers(seen, top_k, level)
         if explain:
             for place, (photo, row) in enumerate(zip(photos, results, strict=True)):
                 row["explanation"] = self._explained(photo, seen, place, row["answer"]["path"])
-        return Classification.model_validate({"model": document.version, "results": results})
+        return Classification.model_validate(
+            {"model": self._bundle.document.version, "results": results}
+        )
 
     def compare(
         self,
@@ -98,7 +91,7 @@ class LocalBundle:
         if self._catalog is not None:
             neighbours = find_neighbours(self._catalog, embedding, name)
         shares = None if seen is None else seen.probabilities[0]
-        near = most_familiar(embedding, self._prototypes)
+        near = most_familiar(embedding, self._policy.prototypes)
         found = place(document, self._bundle.match_model, neighbours, shares, name, near)
         return Categorisation.model_validate(asdict(found))
 

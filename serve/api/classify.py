@@ -8,7 +8,6 @@ from pydantic_core import to_json
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from catalog.errors import CatalensError, InvalidRequest
-from serve.answers import classified
 from serve.api import streamed
 from serve.api.asked import read_photos
 from serve.api.documented import answer, body
@@ -98,7 +97,7 @@ async def _classified(service: Service, request: Request, query: ClassifyQuery) 
     photos, names = await read_photos(request, settings, most)
     model = service.model
     if query.level is not None:
-        model.tree.level(query.level)  # refuses before anything is computed
+        model.policy.tree.level(query.level)  # refuses before anything is computed
     if query.explain and (by_line or len(photos) != 1):
         raise InvalidRequest(
             "one photo is explained at a time.",
@@ -108,19 +107,11 @@ async def _classified(service: Service, request: Request, query: ClassifyQuery) 
     if by_line:
         return await streamed.streamed(model, photos, names, query.top_k, query.level)
     prediction = await model.predict(photos, names)
-    document = model.document
-    results = classified(
-        model.tree,
-        document.thresholds,
-        prediction,
-        query.top_k,
-        query.level,
-        model.prototypes,
-        model.tags,
-    )
+    results = model.policy.answers(prediction, query.top_k, query.level)
     if query.explain:
         path = results[0]["answer"]["path"]
         results[0]["explanation"] = await model.explain(photos[0], names[0], prediction, path)
     return Response(
-        to_json({"model": document.version, "results": results}), media_type="application/json"
+        to_json({"model": model.document.version, "results": results}),
+        media_type="application/json",
     )

@@ -121,7 +121,7 @@ def _placed(
     neighbours: list[Neighbour],
 ) -> CategorizeAnswer:
     shares = None if prediction is None else prediction.probabilities.mean(axis=0)
-    near = most_familiar(embedding, model.prototypes)
+    near = most_familiar(embedding, model.policy.prototypes)
     found = place(model.document, model.match_model, neighbours, shares, asked.name, near)
     return CategorizeAnswer(
         path=found.path,

@@ -9,7 +9,6 @@ from pydantic_core import to_json
 from starlette.responses import StreamingResponse
 
 from catalog.errors import CatalensError, Overloaded
-from serve.answers import classified
 from serve.batching import RETRY_AFTER_S
 from serve.model import ServedModel
 from serve.problems import document_of
@@ -48,11 +47,8 @@ async def streamed(
                 return to_json(index | {"problem": document_of(error)}) + b"\n"
             else:
                 break
-        document = model.document
-        (result,) = classified(
-            model.tree, document.thresholds, seen, top_k, level, model.prototypes, model.tags
-        )
-        return to_json(index | {"model": document.version} | result) + b"\n"
+        (result,) = model.policy.answers(seen, top_k, level)
+        return to_json(index | {"model": model.document.version} | result) + b"\n"
 
     async def lines(first: bytes) -> AsyncIterator[bytes]:
         waiting: deque[asyncio.Task[bytes]] = deque()

@@ -6,7 +6,7 @@ from catalog.tags import TagModel
 from catalog.tree import CategoryTree
 from inference.bundle import Thresholds
 from inference.session import Prediction
-from serve.answers import classified
+from serve.answers import AnswerPolicy
 
 TREE = CategoryTree(["Toys/Car", "Toys/Truck", "Food/Pear"])
 THRESHOLDS = Thresholds(certainty=0.8, unknown=0.35)
@@ -14,7 +14,7 @@ THRESHOLDS = Thresholds(certainty=0.8, unknown=0.35)
 
 def answer(*shares: float, level: int | None = None) -> dict[str, object]:
     row = np.array([shares], np.float32)
-    found = classified(TREE, THRESHOLDS, Prediction(row, row), top_k=2, level=level)
+    found = AnswerPolicy(TREE, THRESHOLDS).answers(Prediction(row, row), 2, level)
     return found[0]["answer"]  # type: ignore[return-value]
 
 
@@ -43,7 +43,9 @@ def test_a_photo_far_from_all_training_photos_is_unknown_however_sure_the_class(
     shares = np.array([[0.97, 0.02, 0.01]] * 2, np.float32)
     embeddings = np.array([[1.0, 0.0], [-0.6, 0.8]], np.float32)
     prototypes = np.array([[0.8, 0.6], [1.0, 0.0]], np.float32)
-    near, far = classified(TREE, thresholds, Prediction(shares, embeddings), 2, None, prototypes)
+    near, far = AnswerPolicy(TREE, thresholds, prototypes).answers(
+        Prediction(shares, embeddings), 2
+    )
     assert near["answer"]["decision"] == "auto"
     assert far["answer"]["decision"] == "unknown"
     assert far["answer"]["path"] == "Toys/Car"
@@ -58,7 +60,7 @@ def test_a_level_is_answered_with_its_own_certainty() -> None:
 
 def test_categories_are_ranked_and_cut() -> None:
     row = np.array([[0.2, 0.7, 0.1]], np.float32)
-    found = classified(TREE, THRESHOLDS, Prediction(row, row), top_k=2, level=None)
+    found = AnswerPolicy(TREE, THRESHOLDS).answers(Prediction(row, row), 2)
     assert [one["path"] for one in found[0]["categories"]] == ["Toys/Truck", "Toys/Car"]  # type: ignore[attr-defined]
 
 
@@ -70,7 +72,7 @@ def test_a_level_the_tree_does_not_have_is_refused() -> None:
 def test_an_inner_class_is_automatic_only_by_its_own_probability() -> None:
     tree = CategoryTree(["Toys", "Toys/Car", "Food"])
     row = np.array([[0.5, 0.45, 0.05]], np.float32)
-    found = classified(tree, THRESHOLDS, Prediction(row, row), top_k=1, level=None)
+    found = AnswerPolicy(tree, THRESHOLDS).answers(Prediction(row, row), 1)
     assert found[0]["answer"]["decision"] == "review"  # type: ignore[index]
 
 
@@ -78,7 +80,7 @@ def test_tags_are_answered_beside_the_category_the_likeliest_first() -> None:
     row = np.array([[0.9, 0.06, 0.04]], np.float32)
     tags = TagModel(("a", "b", "c"), 9 * np.eye(3, dtype=np.float32), np.zeros(3, np.float32))
     with_tags, without = (
-        classified(TREE, THRESHOLDS, Prediction(row, row), top_k=2, level=None, tags=model)[0]
+        AnswerPolicy(TREE, THRESHOLDS, tags=model).answers(Prediction(row, row), 2)[0]
         for model in (tags, None)
     )
     assert [one["tag"] for one in with_tags["tags"]] == ["a", "b"]
