@@ -36,12 +36,12 @@ MOST_ALTERNATIVES: Final = 5
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A catalog product near the one asked about; at least one similarity is given.
+    """A catalog product near the one asked about, with at least one similarity when it is pooled.
 
     Attributes:
         id, name, path: the product and the category it is filed under.
         image_similarity: cosine of the embeddings, or None.
-        name_similarity: of `compare_names`, 0 to 1, or None.
+        name_similarity: how probably its name means the same product, 0 to 1, or None.
         prototype_similarity: cosine to the mean of the category's products near by photo, or None.
     """
 
@@ -49,7 +49,7 @@ class Neighbour:
     name: str | None
     path: str
     image_similarity: float | None
-    name_similarity: float | None
+    name_similarity: float | None = None
     prototype_similarity: float | None = None
 
 

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
 
 from catalog.errors import InvalidRequest
-from catalog.names import NameComparison
+from catalog.names import DEFAULT_NAME_MODEL, NameComparison, NameModel
 
 Decision = Literal["same", "review", "different"]
 
@@ -33,14 +33,33 @@ class PairWeights:
     conflict: float = 0.0
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if not math.isfinite(value) or (field.name != "bias" and value < 0):
+        for name, value in asdict(self).items():
+            if not math.isfinite(value) or (name != "bias" and value < 0):
                 raise InvalidRequest(
                     f"A weight of the match model is {value}.",
-                    where=field.name,
+                    where=name,
                     fix="Weights are finite, and none but the bias is below zero.",
                 )
+
+    def logit(self, terms: Mapping[str, float]) -> float:
+        """Log odds, from the `evidence_terms` of a pair."""
+        weights = vars(self)
+        return self.bias + sum(float(weights[name]) * value for name, value in terms.items())
+
+
+def evidence_terms(
+    image_similarity: float | None, name_similarity: float | None, conflict: bool
+) -> dict[str, float]:
+    """What each weight of `PairWeights` but the bias is multiplied by."""
+    terms = {"conflict": -float(conflict)}
+    if image_similarity is not None:
+        terms["image"] = image_similarity
+        terms["image_near"] = _near(image_similarity) * (not conflict)
+    if name_similarity is not None:
+        held = min(max(name_similarity, _CLEAR), 1 - _CLEAR)
+        terms["name"] = math.log(held / (1 - held))
+        terms["name_near"] = _near(name_similarity) * (not conflict)
+    return terms
 
 
 @dataclass(frozen=True)
@@ -52,6 +71,9 @@ class MatchModel:
             only.
         same_at: score from which a pair is `same`.
         different_at: score up to which a pair is `different`; below `same_at`.
+        match_at: score from which a pair counts as one where no person looks, as in figures.
+        curve: threshold, precision and recall on the pairs it was fitted to, out of fold.
+        names: what compares names; kept apart from the rest, for its words are many.
     """
 
     both: PairWeights
@@ -59,6 +81,9 @@ class MatchModel:
     name_only: PairWeights
     same_at: float
     different_at: float
+    match_at: float = 0.5
+    curve: tuple[tuple[float, float, float], ...] = ()
+    names: NameModel = field(default=DEFAULT_NAME_MODEL, repr=False)
 
     def __post_init__(self) -> None:
         if not 0 <= self.different_at < self.same_at <= 1:
@@ -69,11 +94,15 @@ class MatchModel:
             )
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values that `from_json` reads back as an equal model."""
-        return asdict(self)
+        """All but the names' model, as plain JSON values that `from_json` reads."""
+        own = {key: value for key, value in vars(self).items() if key != "names"}
+        weights = {key: asdict(own[key]) for key in ("both", "image_only", "name_only")}
+        return own | weights | {"curve": [list(point) for point in self.curve]}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "MatchModel":
+    def from_json(
+        cls, data: Mapping[str, Any], names: NameModel = DEFAULT_NAME_MODEL
+    ) -> "MatchModel":
         """Reads what `to_json` wrote.
 
         Raises:
@@ -86,6 +115,9 @@ class MatchModel:
                 name_only=PairWeights(**data["name_only"]),
                 same_at=float(data["same_at"]),
                 different_at=float(data["different_at"]),
+                match_at=float(data.get("match_at", 0.5)),
+                curve=tuple((float(t), float(p), float(r)) for t, p, r in data.get("curve", ())),
+                names=names,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidRequest(
@@ -100,7 +132,7 @@ DEFAULT_MATCH_MODEL: Final = MatchModel(
     # 0.81; others of its category 0.07, 0.38, 0.69; all others -0.16, -0.03, 0.17. So a photo
     # alone is even at 0.55 and needs 0.8 to say "same".
     # A name similarity is a probability already, and alone it is the score.
-    both=PairWeights(bias=-8.0, image=10.0, image_near=6.0, name=0.9, name_near=5.0, conflict=1.0),
+    both=PairWeights(bias=-8.0, image=10.0, image_near=6.0, name=0.9, name_near=5.0, conflict=0.5),
     image_only=PairWeights(bias=-5.0, image=9.0, image_near=1.0),
     name_only=PairWeights(bias=0.0, name=1.0),
     same_at=0.9,
@@ -171,14 +203,7 @@ def pair_score(
         weights = model.name_only
     else:
         weights = model.both
-    logit = weights.bias - weights.conflict * conflict
-    if image_similarity is not None:
-        logit += weights.image * image_similarity
-        logit += weights.image_near * _near(image_similarity) * (not conflict)
-    if name_similarity is not None:
-        held = min(max(name_similarity, _CLEAR), 1 - _CLEAR)
-        logit += weights.name * math.log(held / (1 - held))
-        logit += weights.name_near * _near(name_similarity) * (not conflict)
+    logit = weights.logit(evidence_terms(image_similarity, name_similarity, conflict))
     return 1 / (1 + math.exp(-max(-50.0, min(50.0, logit))))
 
 

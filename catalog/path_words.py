@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from rapidfuzz import fuzz, process
 
 from catalog.names import Name, normalise
+from catalog.names.words import looks
 
 _ALIKE: Final = 80  # RapidFuzz ratio, 0 to 100, below which two words have nothing in common
 _PARENTS: Final = 0.2  # what the words above the leaf may add
@@ -25,7 +26,7 @@ def path_affinities(name: Name, paths: Sequence[str]) -> NDArray[np.float64]:
     leaves = [_words(path.rpartition("/")[2]) for path in paths]
     parents = [_words(path.rpartition("/")[0].replace("/", " ")) for path in paths]
     words = sorted({word for group in (*leaves, *parents) for word in group})
-    heard = _heard(list(name.stems), words)
+    heard = _heard(name.stems, words)
     if not words or not heard:
         return np.zeros(len(paths))
     ratios = process.cdist(words, heard, scorer=fuzz.ratio, score_cutoff=_ALIKE)
@@ -49,4 +50,4 @@ def _heard(stems: Sequence[str], words: Collection[str]) -> list[str]:
 @lru_cache(maxsize=16384)
 def _words(segment: str) -> tuple[str, ...]:
     """The stems of a segment that tell something: `Perfume and Body Mist` without its `and`."""
-    return tuple(s for s, weight in normalise(segment).stems.items() if weight > 0.25)
+    return tuple(stem for stem in normalise(segment).stems if looks(stem) > 0.25)

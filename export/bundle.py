@@ -11,7 +11,6 @@ import torch
 
 from catalog.calibration import calibrate
 from catalog.images import DECODE_REVISION
-from catalog.match import DEFAULT_MATCH_MODEL
 from catalog.tree import CategoryTree
 from export.fp16 import write_fp16
 from export.graph import ServedNetwork, write_graph
@@ -82,7 +81,6 @@ def export_run(
             },
             "embedding_id": embedding_id(network, mirror=mirror),
             "embedding_dimension": network.architecture.embedding,
-            "match": DEFAULT_MATCH_MODEL.to_json(),
             "provenance": {**_provenance(run, parity), "mirror": mirror},
         }
         prototypes = network.prototypes.numpy() if len(network.prototypes) else None

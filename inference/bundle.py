@@ -20,7 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from catalog.errors import InvalidBundle
 from catalog.examples import Examples, read_examples
 from catalog.images import ImageSpec
-from catalog.match import MatchModel
+from catalog.match import DEFAULT_MATCH_MODEL, MatchModel
+from catalog.names import DEFAULT_NAME_MODEL, NameModel
 from catalog.tags import TagModel, read_tag_model
 from catalog.tree import CategoryTree
 
@@ -28,6 +29,7 @@ _DOCUMENT = "bundle.json"
 _PROTOTYPES = "prototypes.npy"
 _EXAMPLES = "examples.parquet"
 _TAGS = "tags.npz"
+_NAMES = "names.json"
 
 
 class _Part(BaseModel):
@@ -102,7 +104,8 @@ class BundleDocument(_Part):
             writes it; None in bundles made before there were any.
         examples: training photos to show, as `catalog.examples` writes them; None likewise.
         tags: the tag model, as `catalog.tags` writes it; None without one.
-        match: the match model, as JSON.
+        match: the match model without what compares names, as JSON.
+        names: what compares names, as `NameModel.to_json` writes it; None where the default does.
         provenance: run, data, versions it was made from.
     """
 
@@ -118,6 +121,7 @@ class BundleDocument(_Part):
     prototypes: KeptFile | None = None
     examples: KeptFile | None = None
     tags: KeptFile | None = None
+    names: KeptFile | None = None
     match: dict[str, Any]
     provenance: dict[str, Any]
 
@@ -134,10 +138,14 @@ class Bundle:
         """The tree of the bundle's classes."""
         return CategoryTree(self.document.classes)
 
-    @property
+    @cached_property
     def match_model(self) -> MatchModel:
         """The match model that came with the bundle."""
-        return MatchModel.from_json(self.document.match)
+        kept = self.document.names
+        if kept is None:
+            return MatchModel.from_json(self.document.match)
+        text = (self.directory / kept.file).read_text(encoding="utf-8")
+        return MatchModel.from_json(self.document.match, NameModel.from_json(json.loads(text)))
 
     def prototypes(self) -> NDArray[np.float32] | None:
         """Embeddings that stand for the training photos, float32 [P, D]; None in older bundles."""
@@ -214,6 +222,7 @@ def read_bundle(directory: Path | str) -> Bundle:
         (document.prototypes, "prototypes"),
         (document.examples, "examples"),
         (document.tags, "tags"),
+        (document.names, "names"),
     ):
         if kept is not None:
             _verify(directory / kept.file, kept.sha256, f"the file of {what}")
@@ -227,16 +236,18 @@ def write_bundle(
     prototypes: NDArray[np.float32] | None = None,
     examples: Path | None = None,
     tags: Path | None = None,
+    match: MatchModel = DEFAULT_MATCH_MODEL,
 ) -> Bundle:
     """Write a new bundle: all or nothing, and never over another.
 
     Args:
         directory: where; must not exist.
-        fields: of `BundleDocument`, without ``version`` and all that has files.
+        fields: of `BundleDocument`, without ``version``, ``match`` and all that has files.
         graphs: per variant, the graph's file (moved in) and the measured facts of `Variant`.
         prototypes: float32 [P, D] of the training photos, if there are any.
         examples: file of training photos to show, if there is one.
         tags: file of the tag model, if there is one.
+        match: the match model.
 
     Raises:
         InvalidBundle: the directory exists.
@@ -263,11 +274,42 @@ def write_bundle(
         if source is not None:
             shutil.copyfile(source, unfinished / file)
             kept[key] = _kept(unfinished / file)
-    draft = BundleDocument(version="", variants=variants, **kept, **fields)
+    if match.names is not DEFAULT_NAME_MODEL:
+        names = json.dumps(match.names.to_json(), ensure_ascii=False)
+        (unfinished / _NAMES).write_text(names, encoding="utf-8")
+        kept["names"] = _kept(unfinished / _NAMES)
+    draft = BundleDocument(version="", variants=variants, match=match.to_json(), **kept, **fields)
     document = draft.model_copy(update={"version": _version(draft.model_dump(mode="json"))})
     (unfinished / _DOCUMENT).write_text(document.model_dump_json(indent=2) + "\n", encoding="utf-8")
     unfinished.rename(directory)
     return Bundle(directory, document)
+
+
+def rewrite_match(bundle: Bundle, directory: Path, match: MatchModel, source: str) -> Bundle:
+    """Write a new bundle with another match model and everything else as it was.
+
+    Args:
+        bundle: the one to take the rest from.
+        directory: of the new one; must not exist.
+        match: its match model.
+        source: what that was fitted to; goes into the provenance.
+
+    Raises:
+        InvalidBundle: the directory exists.
+    """
+    document = bundle.document
+    files = {"version", "variants", "prototypes", "examples", "tags", "names", "match"}
+    fields = document.model_dump(mode="json", exclude=files)
+    fields["provenance"] = {**document.provenance, "matching": source}
+    paths = {
+        key: None if kept is None else bundle.directory / kept.file
+        for key, kept in (("examples", document.examples), ("tags", document.tags))
+    }
+    graphs = {
+        name: (bundle.graph(name), variant.model_dump(exclude={"file", "sha256"}))
+        for name, variant in document.variants.items()
+    }
+    return write_bundle(directory, fields, graphs, bundle.prototypes(), **paths, match=match)
 
 
 def _version(document: dict[str, Any]) -> str:

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.categorise import Neighbour
-from catalog.names import Name, compare_names, normalise
+from catalog.names import normalise
 from catalog.product import Product, mean_embedding
 
 if TYPE_CHECKING:  # LanceDB takes seconds to import
-    from catalog.store import Catalog, Hit
+    from catalog.store import Catalog
 
 MOST_NEIGHBOURS = 50
 
@@ -28,9 +28,9 @@ def find_neighbours(
 ) -> list[Neighbour]:
     """Union of the nearest products by photo and by name, each once, for `categorise`.
 
-    Products that are in no category yet are left out. A product found by photo has its name
-    compared as well; one found only by name has no image similarity, for at least ``limit``
-    products look more like the photo.
+    Products that are in no category yet are left out. One found only by name has no image
+    similarity, for at least ``limit`` products look more like the photo; names are compared where
+    the bundle is, by `placing`.
 
     Args:
         catalog: where to search.
@@ -42,9 +42,6 @@ def find_neighbours(
     Raises:
         InvalidRequest: the embedding does not fit the catalog, or a limit below 1.
     """
-    asked = normalise(name) if name else None
-    if asked is not None and not asked.text:
-        asked = None
     found: dict[str, Neighbour] = {}
     if embedding is not None:
         most = limit + (without is not None)
@@ -54,11 +51,11 @@ def find_neighbours(
         )
         for hit in hits:
             similar = prototypes.get(hit.product.category or "")
-            _add(found, hit, asked, hit.similarity, similar)
-    if name and asked is not None:
+            _add(found, hit.product, hit.similarity, similar)
+    if name and normalise(name).text:
         for hit in catalog.search_name(name, limit + (without is not None)):
             if hit.product.id not in found:
-                _add(found, hit, asked, None)
+                _add(found, hit.product, None)
     if without is not None:
         found.pop(without, None)
     return list(found.values())
@@ -79,22 +76,15 @@ def _prototype_similarities(
 
 def _add(
     found: dict[str, Neighbour],
-    hit: "Hit",
-    asked: Name | None,
+    product: Product,
     image_similarity: float | None,
     prototype_similarity: float | None = None,
 ) -> None:
-    product = hit.product
-    if product.category is None:
-        return
-    name_similarity = None
-    if asked is not None and product.name:
-        name_similarity = compare_names(asked, product.name).similarity
-    found[product.id] = Neighbour(
-        product.id,
-        product.name,
-        product.category,
-        image_similarity,
-        name_similarity,
-        prototype_similarity,
-    )
+    if product.category is not None:
+        found[product.id] = Neighbour(
+            product.id,
+            product.name,
+            product.category,
+            image_similarity,
+            prototype_similarity=prototype_similarity,
+        )

@@ -21,7 +21,6 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from catalog.examples import Examples, write_examples
     from catalog.images import decode, jpeg
-    from catalog.match import DEFAULT_MATCH_MODEL
     from export.graph import ServedNetwork, write_graph
     from inference.bundle import write_bundle
     from train.embedding import embed
@@ -51,7 +50,6 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "thresholds": {"certainty": 0.8, "unknown": 0.3},
         "embedding_id": "7117" * 4,
         "embedding_dimension": 32,
-        "match": DEFAULT_MATCH_MODEL.to_json(),
         "provenance": {"recipe": "test"},
     }
     graphs = {"fp32": (directory / "model.onnx", {"accuracy": 1.0, "agreement": 1.0})}

@@ -92,6 +92,23 @@ COMMANDS = (
         ),
     ),
     Command(
+        "fit-matching",
+        "matching:fit_matching",
+        "Learn from pairs of products when two are one, into a new bundle.\n\n"
+        "The new bundle has the same graphs and embedding; a catalog of the old one stays good.",
+        (
+            "catalens fit-matching shop-bundle pairs.csv shop-bundle-2",
+            "catalens fit-matching shop-bundle pairs.parquet shop-bundle-2 --precision 0.98",
+        ),
+    ),
+    Command(
+        "evaluate-matching",
+        "matching:evaluate_matching",
+        "Measure a bundle's scores on pairs of products that are one or not.\n\n"
+        "It judges every pair that is not train, or those of one split.",
+        ("catalens evaluate-matching shop-bundle-2 pairs.csv --split val --json figures.json",),
+    ),
+    Command(
         "serve",
         "serving:serve",
         "Serve a bundle over HTTP until Ctrl-C.",

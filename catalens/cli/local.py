@@ -11,7 +11,6 @@ from catalog.errors import InvalidRequest
 from catalog.familiarity import most_familiar
 from catalog.images import decode
 from catalog.match import score_pair
-from catalog.names import compare_names
 from inference.bundle import read_bundle
 from inference.explain import covered, explanation
 from inference.neighbours import find_neighbours
@@ -75,10 +74,9 @@ class LocalBundle:
         if left_photo is not None and right_photo is not None:
             left, right = self._see([left_photo, right_photo]).embeddings
             cosine = float(left @ right)
-        names = compare_names(left_name, right_name) if left_name and right_name else None
-        return Comparison.model_validate(
-            asdict(score_pair(self._bundle.match_model, cosine, names))
-        )
+        model = self._bundle.match_model
+        names = model.names.compare(left_name, right_name) if left_name and right_name else None
+        return Comparison.model_validate(asdict(score_pair(model, cosine, names)))
 
     def categorize(self, *, photo: bytes | None = None, name: str | None = None) -> Categorisation:
         """Where in the catalog a new product belongs."""

@@ -6,12 +6,11 @@ import numpy as np
 from fastapi import APIRouter, Request
 from numpy.typing import NDArray
 
-from catalog.categorise import CategoryScore, Neighbour, suggest_tags
+from catalog.categorise import CategoryScore, Neighbour
 from catalog.familiarity import most_familiar
 from catalog.match import score_pair
-from catalog.names import compare_names
 from catalog.product import mean_embedding
-from inference.placing import place
+from inference.placing import place, suggest
 from inference.session import Prediction
 from serve.api.asked import Asked, of_body, of_form, read_body, require_something
 from serve.api.documented import answer, body
@@ -54,7 +53,8 @@ def match_routes(service: Service) -> APIRouter:
         require_something(right, "right")
         names = None
         if left.name and right.name:
-            names = await service.off_loop(compare_names, left.name, right.name)
+            compare = service.model.match_model.names.compare
+            names = await service.off_loop(compare, left.name, right.name)
         model = service.model
         cosine = await _cosine(model, left, right)
         match = score_pair(model.match_model, cosine, names)
@@ -98,8 +98,10 @@ def match_routes(service: Service) -> APIRouter:
         neighbours: list[Neighbour] = []
         if service.served_catalog is not None:
             neighbours = await service.served_catalog.neighbours(None, asked.name)
-        classes = service.model.document.classes
-        ranked = await service.off_loop(suggest_tags, asked.name, neighbours, classes)
+        model = service.model
+        ranked = await service.off_loop(
+            suggest, model.document, model.match_model, neighbours, asked.name
+        )
         return TagsAnswer(tags=_shown(ranked[:_MOST_TAGS]))
 
     return router

@@ -5,7 +5,6 @@ from pydantic import TypeAdapter
 
 from catalog.errors import InvalidRequest, UnknownProduct
 from catalog.match import MatchModel, pair_score
-from catalog.names import compare_names, normalise
 from catalog.product import Product, check_id, mean_embedding
 from serve.api.asked import Asked, json_part, of_body, of_form, read_body, require_something
 from serve.api.documented import answer, body
@@ -127,11 +126,12 @@ async def _read_search(request: Request, service: Service) -> tuple[Asked, Searc
 
 
 def _scored(near: list[Near], name: str | None, model: MatchModel) -> list[Found]:
-    asked = normalise(name) if name else None
+    named = [one.product.name for one in near if name and one.product.name]
+    compared = iter(model.names.compare_all(name or "", named))
     scored = []
     for one in near:
         product = one.product
-        names = compare_names(asked, product.name) if asked and product.name else None
+        names = next(compared) if name and product.name else None
         conflict = names is not None and names.features.quantities < 0
         similarity = None if names is None else names.similarity
         scored.append(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from catalog.errors import InvalidRequest
 from catalog.match import DEFAULT_MATCH_MODEL, MatchModel, PairWeights, pair_score, score_pair
-from catalog.names import compare_names
+from catalog.names import DEFAULT_NAME_MODEL
 
 COSINES = st.floats(-1, 1)
 SIMILARITIES = st.floats(0, 1)
@@ -41,28 +41,28 @@ def test_amounts_that_conflict_never_raise_the_score(image: float | None, name: 
 
 
 def test_a_near_identical_photo_is_enough() -> None:
-    names = compare_names("Nike Air Max 90 white", "Sneaker herren weiss NK90")
+    names = DEFAULT_NAME_MODEL.compare("Nike Air Max 90 white", "Sneaker herren weiss NK90")
     assert score_pair(DEFAULT_MATCH_MODEL, 0.995, names).decision == "same"
 
 
 def test_an_identical_name_is_enough_with_photos_that_are_not_opposed() -> None:
-    names = compare_names("Nike Air Max 90 white", "NIKE air-max 90 White")
+    names = DEFAULT_NAME_MODEL.compare("Nike Air Max 90 white", "NIKE air-max 90 White")
     assert score_pair(DEFAULT_MATCH_MODEL, 0.4, names).decision == "same"
 
 
 def test_an_identical_photo_with_another_amount_goes_to_a_person() -> None:
-    names = compare_names("Coca Cola 0.33 l", "Coca Cola 0.5 l")
+    names = DEFAULT_NAME_MODEL.compare("Coca Cola 0.33 l", "Coca Cola 0.5 l")
     assert score_pair(DEFAULT_MATCH_MODEL, 1.0, names).decision == "review"
 
 
 def test_two_products_of_one_category_are_different() -> None:
-    names = compare_names("Nike Women White Tank Top", "Puma Men Black T-shirt")
+    names = DEFAULT_NAME_MODEL.compare("Nike Women White Tank Top", "Puma Men Black T-shirt")
     assert score_pair(DEFAULT_MATCH_MODEL, 0.7, names).decision == "different"
     assert score_pair(DEFAULT_MATCH_MODEL, 0.35, None).decision == "different"
 
 
 def test_a_name_alone_scores_its_own_similarity() -> None:
-    names = compare_names("Nike Air Max white", "Nike Air Max kids")
+    names = DEFAULT_NAME_MODEL.compare("Nike Air Max white", "Nike Air Max kids")
     match = score_pair(DEFAULT_MATCH_MODEL, None, names)
     assert match.score == pytest.approx(names.similarity)
     assert match.image_similarity is None

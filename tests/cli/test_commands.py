@@ -21,8 +21,8 @@ def run(*arguments: object) -> int:
 
 def test_the_commands_are_those_of_the_design() -> None:
     assert NAMES == [
-        "sample", "train", "export", "evaluate", "import", "serve", "classify", "compare",
-        "categorize",
+        "sample", "train", "export", "evaluate", "import", "fit-matching", "evaluate-matching",
+        "serve", "classify", "compare", "categorize",
     ]  # fmt: skip
 
 
@@ -44,6 +44,8 @@ def test_each_help_shows_an_example_and_its_flags(
         ("train", ("--run", "--recipe", "--budget", "--workers", "--resume", "--image-column")),
         ("evaluate", ("--split", "--catalog", "--use", "--json", "--max-bad", "--image-root")),
         ("import", ("--split", "--bad-rows", "--id-column", "share of bad rows above which")),
+        ("fit-matching", ("--precision", "[default: 0.95]", "--image-root", "--max-bad")),
+        ("evaluate-matching", ("--split", "--plot", "--json", "--image-root")),
         ("serve", ("--catalog", "--host", "--port", "[default: 8000]", "--device")),
         ("classify", ("--json", "--top-k", "--level")),
         ("compare", ("--left-photo", "--left-name", "--right-photo", "--right-name", "--json")),

@@ -25,7 +25,7 @@ def fields_of(bundle: Bundle) -> dict[str, Any]:
     return {
         key: value
         for key, value in dict(bundle.document).items()
-        if key not in ("version", "variants", "schema_version", "prototypes", "examples")
+        if key not in ("version", "variants", "schema_version", "prototypes", "examples", "match")
     }
 
 

@@ -23,10 +23,8 @@ RED = colour_photo("Warm/Red")
 def another(bundle: Path, directory: Path, **changes: object) -> Path:
     """A bundle with the same graph and other facts, so of another version."""
     found = read_bundle(bundle)
-    fields = (
-        found.document.model_dump(exclude={"version", "variants", "prototypes", "examples"})
-        | changes
-    )
+    files = {"version", "variants", "prototypes", "examples", "match"}
+    fields = found.document.model_dump(exclude=files) | changes
     write_bundle(directory, fields, {"fp32": (found.graph("fp32"), {})})
     return directory
 

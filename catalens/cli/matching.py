@@ -1,0 +1,121 @@
+"""`fit-matching` and `evaluate-matching`: the score of two products being one."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+from rich.console import Console
+from rich.table import Table
+
+from catalens.cli.progress import progress_bar
+from catalog.manifest import BadRow, write_bad_rows
+from catalog.pairs import Pair, read_pairs, to_judge, to_learn
+from inference.bundle import Bundle, read_bundle
+from inference.devices import Device
+from inference.pairs import SeenPair, see_pairs
+from inference.pairs import evaluate_matching as judge
+
+
+def fit_matching(
+    bundle: Path,
+    pairs: str,
+    new_bundle: Path,
+    /,
+    *,
+    precision: Annotated[float, Parameter(validator=Number(gt=0.5, lt=1))] = 0.95,
+    image_root: str | None = None,
+    max_bad: float = 0.05,
+    bad_rows: Path = Path("bad_rows.csv"),
+    device: Device = "auto",
+) -> None:
+    """Learn from the pairs whose split is train, or from all when they have no splits.
+
+    Args:
+        bundle: directory of the bundle that embeds the photos.
+        pairs: a .csv, .parquet or .ndjson table with the columns left,right,same or
+            left_name,left_image,right_name,right_image,same.
+        new_bundle: a new directory for the bundle with what was learnt.
+        precision: how often the answers same and different are to be right.
+        image_root: folder or URI that relative photos start at; the table's own if not given.
+        max_bad: share of bad pairs above which the run stops.
+        bad_rows: where pairs that cannot be used are listed, if there are any.
+        device: where the graph runs; auto takes a GPU where one works.
+    """
+    from export.matching import fit_matching as fit  # LightGBM takes seconds
+
+    read = read_bundle(bundle)
+    given = read_pairs(pairs, image_root=image_root, max_bad=max_bad, bad_rows_file=bad_rows)
+    seen, bad = _see(read, to_learn(given), device)
+    _tell(bad, bad_rows)
+    with Console().status("Fitting"):
+        fitted = fit(read, seen, new_bundle, source=pairs, precision=precision)
+    model = fitted.bundle.match_model
+    Console().print(
+        f"Bundle [bold]{new_bundle}[/bold], version {fitted.bundle.document.version}: from "
+        f"{fitted.pairs:,} pairs, {fitted.same:,} of them the same. A pair is the same from "
+        f"{model.same_at:.2f}, different up to {model.different_at:.2f}, a person looks between.",
+        soft_wrap=True,
+    )
+
+
+def evaluate_matching(
+    bundle: Path,
+    pairs: str,
+    /,
+    *,
+    split: str | None = None,
+    plot: Path | None = None,
+    json_file: Annotated[Path | None, Parameter(name="--json")] = None,
+    image_root: str | None = None,
+    max_bad: float = 0.05,
+    bad_rows: Path = Path("bad_rows.csv"),
+    device: Device = "auto",
+) -> None:
+    """Judge every pair that is not train, or those of one split.
+
+    Args:
+        bundle: directory of the bundle.
+        pairs: a .csv, .parquet or .ndjson table, as for fit-matching.
+        split: judge only these pairs.
+        plot: draw precision against recall, those the bundle was fitted with beside those found
+            here, as a .svg, .png or .pdf.
+        json_file: write the figures to this file.
+        image_root: folder or URI that relative photos start at; the table's own if not given.
+        max_bad: share of bad pairs above which the run stops.
+        bad_rows: where pairs that cannot be used are listed, if there are any.
+        device: where the graph runs; auto takes a GPU where one works.
+    """
+    read = read_bundle(bundle)
+    given = read_pairs(pairs, image_root=image_root, max_bad=max_bad, bad_rows_file=bad_rows)
+    seen, bad = _see(read, to_judge(given, split, pairs), device)
+    _tell(bad, bad_rows)
+    report = judge(read, seen)
+    table = Table("figure", "value")
+    for key, value in report.to_json().items():
+        table.add_row(key, f"{value:.4f}" if isinstance(value, float) else f"{value:,}")
+    Console().print(table)
+    if plot is not None:
+        from catalens.cli.plots import draw_precision_recall  # Matplotlib takes a second
+
+        draw_precision_recall(plot, read.match_model.curve, report.curve)
+    if json_file is not None:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
+        json_file.write_text(json.dumps(report.to_json(), indent=2) + "\n", encoding="utf-8")
+
+
+def _see(
+    bundle: Bundle, pairs: tuple[Pair, ...], device: Device
+) -> tuple[list[SeenPair], list[BadRow]]:
+    with progress_bar("Comparing photos") as progress:
+        return see_pairs(bundle, pairs, device=device, progress=progress)
+
+
+def _tell(bad: list[BadRow], bad_rows: Path) -> None:
+    """Of pairs whose photos cannot be read."""
+    if bad:
+        write_bad_rows(bad_rows, tuple(bad))
+        Console(stderr=True).print(
+            f"{len(bad)} pairs were skipped; {bad_rows} lists them.", style="yellow", soft_wrap=True
+        )

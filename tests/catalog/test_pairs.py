@@ -1,0 +1,67 @@
+import csv
+from pathlib import Path
+
+import pytest
+
+from catalog.errors import InvalidManifest
+from catalog.pairs import read_pairs, to_judge, to_learn
+
+
+def table(path: Path, *rows: tuple[str, ...]) -> str:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
+    return str(path)
+
+
+def test_names_alone_are_read_from_left_and_right(tmp_path: Path) -> None:
+    source = table(tmp_path / "p.csv", ("left", "right", "same"), ("a", "b", "1"), ("a", "c", "0"))
+    first, second = read_pairs(source)
+    assert (first.left.name, first.right.name, first.same) == ("a", "b", True)
+    assert (second.right.name, second.same, second.left.image) == ("c", False, None)
+
+
+def test_photos_start_at_the_tables_folder_or_at_the_root_given(tmp_path: Path) -> None:
+    header = ("left_name", "left_image", "right_name", "right_image", "same")
+    source = table(tmp_path / "p.csv", header, ("", "a.jpg", "", "/b.jpg", "no"))
+    (pair,) = read_pairs(source)
+    assert (pair.left.image, pair.right.image) == (str(tmp_path / "a.jpg"), "/b.jpg")
+    assert pair.left.name is None
+    (pair,) = read_pairs(source, image_root="s3://shop/photos")
+    assert pair.left.image == "s3://shop/photos/a.jpg"
+
+
+def test_other_columns_are_refused_with_those_wanted(tmp_path: Path) -> None:
+    source = table(tmp_path / "p.csv", ("name_a", "name_b", "same"), ("a", "b", "1"))
+    with pytest.raises(InvalidManifest, match="left,right,same"):
+        read_pairs(source)
+
+
+def test_bad_pairs_are_listed_and_too_many_stop_the_run(tmp_path: Path) -> None:
+    good = [("a", "b", "1")] * 30
+    source = table(
+        tmp_path / "p.csv", ("left", "right", "same"), *good, ("a", "", "1"), ("a", "b", "perhaps")
+    )
+    listed = tmp_path / "bad.csv"
+    with pytest.raises(InvalidManifest, match=r"2 of 32.*line 32, neither two names"):
+        read_pairs(source, bad_rows_file=listed)
+    assert len(read_pairs(source, max_bad=0.1, bad_rows_file=listed)) == 30
+    assert "'perhaps' is neither 1 nor 0" in listed.read_text(encoding="utf-8")
+
+
+def test_train_is_learnt_from_and_the_rest_judged(tmp_path: Path) -> None:
+    header = ("left", "right", "same", "split")
+    rows = [
+        (name, "b", "1", split) for name, split in zip("xyz", ("train", "val", "test"), strict=True)
+    ]
+    pairs = read_pairs(table(tmp_path / "p.csv", header, *rows))
+    assert [pair.left.name for pair in to_learn(pairs)] == ["x"]
+    assert [pair.left.name for pair in to_judge(pairs, None, "p")] == ["y", "z"]
+    assert [pair.left.name for pair in to_judge(pairs, "val", "p")] == ["y"]
+    with pytest.raises(InvalidManifest, match="'dev'"):
+        to_judge(pairs, "dev", "p")
+
+
+def test_without_splits_all_pairs_are_learnt_from(tmp_path: Path) -> None:
+    source = table(tmp_path / "p.csv", ("left", "right", "same"), ("a", "b", "1"), ("c", "d", "0"))
+    pairs = read_pairs(source)
+    assert to_learn(pairs) == pairs

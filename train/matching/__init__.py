@@ -1,0 +1,1 @@
+"""The match score, learnt from pairs of products."""
