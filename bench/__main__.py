@@ -11,6 +11,7 @@ Name = Literal[
     "first",
     "gpu",
     "heads",
+    "matching",
     "over_http",
     "picture",
     "recognition",
