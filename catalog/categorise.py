@@ -1,6 +1,6 @@
 """Where a product belongs: classifier, look-alikes and name-alikes pooled into one answer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from catalog.match import MatchModel, pair_score
 from catalog.names import Name, normalise
+from catalog.names.categories import NameOpinion
 from catalog.path_words import path_affinities
 from catalog.pool import (
     CategoriseWeights,
@@ -106,6 +107,7 @@ def categorise(
     certainty: float = 0.9,
     name: str | Name | None = None,
     familiarity: float | None = None,
+    opinion: NameOpinion | None = None,
 ) -> Categorisation:
     """Pools what classifier, photos and names say into a category.
 
@@ -123,10 +125,14 @@ def categorise(
     After mixing each with a flat one (`smoothing`),
 
         pool(c) ~ m(c)^classifier * v_image(c)^image * v_name(c)^name * v_words(c)^words
+                  * l(c)^suggester
 
-    where an absent part drops out and hands some of its exponent on (`pool.hand_on`). Neighbours
-    that score `same_at` or more, and that photo and name each take for the same product by
-    themselves, decide: with q the best such score and s(c) their votes by score,
+    with l(c) how many times likelier the name makes the category by the shop's own names, 1 for
+    categories that they do not know. Without a photo it is how likely, with an exponent of its own.
+    An absent part drops out and hands some of its exponent on (`pool.hand_on`).
+
+    Neighbours that score `same_at` or more, and that photo and name each take for the same product
+    by themselves, decide: with q the best such score and s(c) their votes by score,
     P(c) = (1 - q) pool(c) + q s(c).
 
     Args:
@@ -136,6 +142,7 @@ def categorise(
             classifier learnt from, or None.
         certainty: probability from which the decision is `auto`.
         name: the product's own name, where it has one.
+        opinion: what that says by the shop's own names, where they were learnt.
 
     Raises:
         InvalidRequest: a neighbour has neither similarity.
@@ -145,10 +152,11 @@ def categorise(
         key=lambda e: (-e.score, -(e.image_similarity or 0.0), -(e.name_similarity or 0.0), e.id),
     )
     shown = tuple(evidence[:MOST_EVIDENCE])
-    paths = list(dict.fromkeys([*(class_probabilities or ()), *(e.path for e in evidence)]))
+    known = (*(class_probabilities or ()), *(opinion.lift if opinion else ()))
+    paths = list(dict.fromkeys([*known, *(e.path for e in evidence)]))
     if not paths:
         return Categorisation(None, 0.0, "unknown", (), ())
-    parts = _parts(neighbours, class_probabilities, name, paths, weights, familiarity)
+    parts = _parts(neighbours, class_probabilities, name, paths, weights, familiarity, opinion)
     probabilities = pool(parts, weights.smoothing, len(paths))
     same = [e for e in evidence if _is_same(e, model)]
     if same:
@@ -157,7 +165,8 @@ def categorise(
         probabilities = (1 - sure) * probabilities + sure * votes / votes.sum()
     order = np.argsort(-probabilities, kind="stable")
     ranked = tuple(CategoryScore(paths[i], float(probabilities[i])) for i in order)
-    if not (same or _says_something(neighbours, class_probabilities, weights)):
+    shares = (class_probabilities or {}, opinion.probabilities if opinion else {})
+    if not (same or _says_something(neighbours, shares, weights)):
         return Categorisation(None, 0.0, "unknown", ranked[:MOST_ALTERNATIVES], shown, ranked)
     return Categorisation(
         path=ranked[0].path,
@@ -174,6 +183,7 @@ def suggest_tags(
     neighbours: Sequence[Neighbour],
     class_paths: Sequence[str],
     weights: CategoriseWeights = DEFAULT_WEIGHTS,
+    opinion: NameOpinion | None = None,
 ) -> list[CategoryScore]:
     """Ranks category paths for a name alone, best first; the probabilities sum to 1.
 
@@ -183,16 +193,19 @@ def suggest_tags(
     Args:
         neighbours: catalog products near by name; those without a name similarity are left out.
         class_paths: the leaf paths known besides the neighbours'.
+        opinion: what the name says by the shop's own names, where they were learnt.
     """
     near = [
         replace(neighbour, image_similarity=None)
         for neighbour in neighbours
         if neighbour.name_similarity is not None
     ]
-    paths = list(dict.fromkeys([*class_paths, *(n.path for n in near)]))
+    known = (*class_paths, *(opinion.lift if opinion else ()))
+    paths = list(dict.fromkeys([*known, *(n.path for n in near)]))
     if not paths:
         return []
-    probabilities = pool(_parts(near, None, name, paths, weights), weights.smoothing, len(paths))
+    parts = _parts(near, None, name, paths, weights, opinion=opinion)
+    probabilities = pool(parts, weights.smoothing, len(paths))
     order = np.argsort(-probabilities, kind="stable")
     return [CategoryScore(paths[i], float(probabilities[i])) for i in order]
 
@@ -225,6 +238,7 @@ def _parts(
     paths: Sequence[str],
     weights: CategoriseWeights,
     familiarity: float | None = None,
+    opinion: NameOpinion | None = None,
 ) -> list[tuple[float, Floats]]:
     """The parts that are there, each with its exponent; none for what is absent."""
     parts: list[tuple[float, Floats]] = []
@@ -250,16 +264,22 @@ def _parts(
         if max(fits) > weights.words_floor:
             counts = loudness(fits, weights.words_floor, weights.words_temperature)
             parts.append((weights.words, vote(paths, counts, paths)))
+    if opinion is not None and class_probabilities:
+        lift = np.array([opinion.lift.get(path, 1.0) for path in paths])
+        parts.append((weights.suggester, lift))
+    elif opinion is not None:
+        shares = np.array([opinion.probabilities.get(path, 1 / len(paths)) for path in paths])
+        parts.append((weights.suggester_alone, shares))
     return parts
 
 
 def _says_something(
     neighbours: Sequence[Neighbour],
-    class_probabilities: Mapping[str, float] | None,
+    shares: Iterable[Mapping[str, float]],
     weights: CategoriseWeights,
 ) -> bool:
-    """False when no neighbour is above its floor and the classifier is below `little`."""
-    if max((class_probabilities or {}).values(), default=0.0) >= weights.little:
+    """False when no neighbour is above its floor and no distribution over paths over `little`."""
+    if any(max(own.values(), default=0.0) >= weights.little for own in shares):
         return True
     return any(
         (n.image_similarity is not None and n.image_similarity > weights.image_floor)

@@ -37,6 +37,8 @@ class CategoriseWeights:
         smoothing: share of each part that is spread over all categories, over 0.
         words, words_floor, words_temperature: the same three for the words of the product's name
             against those of the category paths.
+        suggester, suggester_alone: exponents of what the shop's own names say of a name, beside a
+            photo and without one.
         little: a classifier whose best probability is below this says little.
     """
 
@@ -55,6 +57,8 @@ class CategoriseWeights:
     words: float = 0.5
     words_floor: float = 0.4
     words_temperature: float = 0.1
+    suggester: float = 0.5
+    suggester_alone: float = 1.0
 
     def __post_init__(self) -> None:
         positive = (

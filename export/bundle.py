@@ -84,9 +84,7 @@ def export_run(
             "provenance": {**_provenance(run, parity), "mirror": mirror},
         }
         prototypes = network.prototypes.numpy() if len(network.prototypes) else None
-        bundle = write_bundle(
-            Path(bundle_directory), fields, graphs, prototypes, run.examples, run.tags
-        )
+        bundle = write_bundle(Path(bundle_directory), fields, graphs, prototypes, run.files())
     return Exported(bundle, parity, refused)
 
 

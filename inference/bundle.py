@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -22,14 +23,19 @@ from catalog.examples import Examples, read_examples
 from catalog.images import ImageSpec
 from catalog.match import DEFAULT_MATCH_MODEL, MatchModel
 from catalog.names import DEFAULT_NAME_MODEL, NameModel
+from catalog.names.categories import NameCategories, read_name_categories
 from catalog.tags import TagModel, read_tag_model
 from catalog.tree import CategoryTree
 
 _DOCUMENT = "bundle.json"
 _PROTOTYPES = "prototypes.npy"
-_EXAMPLES = "examples.parquet"
-_TAGS = "tags.npz"
 _NAMES = "names.json"
+# Files that are copied as they are, by their field of the document.
+_COPIED = {
+    "examples": "examples.parquet",
+    "tags": "tags.npz",
+    "name_categories": "name_categories.npz",
+}
 
 
 class _Part(BaseModel):
@@ -105,6 +111,8 @@ class BundleDocument(_Part):
         examples: training photos to show, as `catalog.examples` writes them; None likewise.
         tags: the tag model, as `catalog.tags` writes it; None without one.
         match: the match model without what compares names, as JSON.
+        name_categories: what a name says of its category, as `catalog.names.categories` writes it;
+            None where the shop's products had no names.
         names: what compares names, as `NameModel.to_json` writes it; None where the default does.
         provenance: run, data, versions it was made from.
     """
@@ -121,6 +129,7 @@ class BundleDocument(_Part):
     prototypes: KeptFile | None = None
     examples: KeptFile | None = None
     tags: KeptFile | None = None
+    name_categories: KeptFile | None = None
     names: KeptFile | None = None
     match: dict[str, Any]
     provenance: dict[str, Any]
@@ -170,6 +179,17 @@ class Bundle:
         kept = self.document.tags
         return None if kept is None else read_tag_model(self.directory / kept.file)
 
+    @cached_property
+    def name_categories(self) -> NameCategories | None:
+        """What a name says of its category; None where the shop's products had no names."""
+        kept = self.document.name_categories
+        return None if kept is None else read_name_categories(self.directory / kept.file)
+
+    def files(self) -> dict[str, Path]:
+        """The files beside graphs, prototypes and the match model, as `write_bundle` takes them."""
+        kept = {key: getattr(self.document, key) for key in _COPIED}
+        return {key: self.directory / one.file for key, one in kept.items() if one is not None}
+
     def graph(self, variant: str) -> Path:
         """Path of a variant's graph.
 
@@ -218,14 +238,10 @@ def read_bundle(directory: Path | str) -> Bundle:
         )
     for name, variant in document.variants.items():
         _verify(directory / variant.file, variant.sha256, f"the graph of variant {name}")
-    for kept, what in (
-        (document.prototypes, "prototypes"),
-        (document.examples, "examples"),
-        (document.tags, "tags"),
-        (document.names, "names"),
-    ):
+    for key in ("prototypes", "names", *_COPIED):
+        kept: KeptFile | None = getattr(document, key)
         if kept is not None:
-            _verify(directory / kept.file, kept.sha256, f"the file of {what}")
+            _verify(directory / kept.file, kept.sha256, f"the file of {key.replace('_', ' ')}")
     return Bundle(directory, document)
 
 
@@ -234,8 +250,7 @@ def write_bundle(
     fields: Mapping[str, Any],
     graphs: Mapping[str, tuple[Path, dict[str, Any]]],
     prototypes: NDArray[np.float32] | None = None,
-    examples: Path | None = None,
-    tags: Path | None = None,
+    files: Mapping[str, Path] = MappingProxyType({}),
     match: MatchModel = DEFAULT_MATCH_MODEL,
 ) -> Bundle:
     """Write a new bundle: all or nothing, and never over another.
@@ -245,8 +260,7 @@ def write_bundle(
         fields: of `BundleDocument`, without ``version``, ``match`` and all that has files.
         graphs: per variant, the graph's file (moved in) and the measured facts of `Variant`.
         prototypes: float32 [P, D] of the training photos, if there are any.
-        examples: file of training photos to show, if there is one.
-        tags: file of the tag model, if there is one.
+        files: of ``examples``, ``tags`` and ``name_categories``, those that there are.
         match: the match model.
 
     Raises:
@@ -270,10 +284,9 @@ def write_bundle(
     if prototypes is not None:
         np.save(unfinished / _PROTOTYPES, prototypes, allow_pickle=False)
         kept["prototypes"] = _kept(unfinished / _PROTOTYPES)
-    for key, source, file in (("examples", examples, _EXAMPLES), ("tags", tags, _TAGS)):
-        if source is not None:
-            shutil.copyfile(source, unfinished / file)
-            kept[key] = _kept(unfinished / file)
+    for key, source in files.items():
+        shutil.copyfile(source, unfinished / _COPIED[key])
+        kept[key] = _kept(unfinished / _COPIED[key])
     if match.names is not DEFAULT_NAME_MODEL:
         names = json.dumps(match.names.to_json(), ensure_ascii=False)
         (unfinished / _NAMES).write_text(names, encoding="utf-8")
@@ -298,18 +311,14 @@ def rewrite_match(bundle: Bundle, directory: Path, match: MatchModel, source: st
         InvalidBundle: the directory exists.
     """
     document = bundle.document
-    files = {"version", "variants", "prototypes", "examples", "tags", "names", "match"}
-    fields = document.model_dump(mode="json", exclude=files)
+    written = {"version", "variants", "prototypes", "names", "match", *_COPIED}
+    fields = document.model_dump(mode="json", exclude=written)
     fields["provenance"] = {**document.provenance, "matching": source}
-    paths = {
-        key: None if kept is None else bundle.directory / kept.file
-        for key, kept in (("examples", document.examples), ("tags", document.tags))
-    }
     graphs = {
         name: (bundle.graph(name), variant.model_dump(exclude={"file", "sha256"}))
         for name, variant in document.variants.items()
     }
-    return write_bundle(directory, fields, graphs, bundle.prototypes(), **paths, match=match)
+    return write_bundle(directory, fields, graphs, bundle.prototypes(), bundle.files(), match)
 
 
 def _version(document: dict[str, Any]) -> str:

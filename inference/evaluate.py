@@ -13,16 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.categorise import Categorisation
-from catalog.familiarity import most_familiar
 from catalog.manifest import BadRow, Manifest, Row
 from catalog.metrics import average_precisions, classification_report
 from catalog.tags import TagModel
 from catalog.tree import CategoryTree
 from inference.bundle import Bundle
+from inference.categoriser import Categoriser
 from inference.devices import Device
 from inference.neighbours import find_neighbours
 from inference.photos import SeenRow, see_rows
-from inference.placing import place
 from inference.session import Session
 
 if TYPE_CHECKING:  # LanceDB takes seconds to import, and often no catalog is asked for
@@ -110,8 +109,8 @@ def evaluate(
         answers = None
     else:
         tree = CategoryTree(sorted({*bundle.document.classes, *catalog.categories()}))
-        prototypes = bundle.prototypes()
-        answers = [(one.row, _categorise(bundle, prototypes, catalog, one)) for one in rows]
+        categoriser = Categoriser.of(bundle)
+        answers = [(one.row, _categorise(categoriser, catalog, one)) for one in rows]
         judged = [(row, _shares(answer, tree)) for row, answer in answers]
     manifest.with_bad(bad, bad_rows_file)
     truth = [row.category or "" for row, _ in judged]
@@ -165,17 +164,10 @@ def _judgeable(
             progress(done, len(rows))
 
 
-def _categorise(
-    bundle: Bundle,
-    prototypes: NDArray[np.float32] | None,
-    catalog: "Catalog",
-    seen: SeenRow,
-) -> Categorisation:
+def _categorise(categoriser: Categoriser, catalog: "Catalog", seen: SeenRow) -> Categorisation:
     row = seen.row
     neighbours = find_neighbours(catalog, seen.embedding, row.name, without=row.id)
-    near = most_familiar(seen.embedding, prototypes)
-    document, model = bundle.document, bundle.match_model
-    return place(document, model, neighbours, seen.probabilities, row.name, near)
+    return categoriser.categorise(neighbours, seen.probabilities, seen.embedding, row.name)
 
 
 def _shares(answer: Categorisation, tree: CategoryTree) -> NDArray[np.float32]:

@@ -30,7 +30,7 @@ def find_neighbours(
 
     Products that are in no category yet are left out. One found only by name has no image
     similarity, for at least ``limit`` products look more like the photo; names are compared where
-    the bundle is, by `placing`.
+    the bundle is, by `categoriser`.
 
     Args:
         catalog: where to search.

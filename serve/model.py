@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from catalog.errors import InvalidBundle
 from catalog.images import ImageLimits, decode
 from inference.bundle import BundleDocument, read_bundle
+from inference.categoriser import Categoriser
 from inference.devices import Device, GpuConfig, VariantName
 from inference.explain import covered, explanation
 from inference.session import Prediction, Session
@@ -68,6 +69,7 @@ class ServedModel:
         self.document: BundleDocument = bundle.document
         self.match_model = bundle.match_model
         self.policy = AnswerPolicy.of(bundle)
+        self.categoriser = Categoriser.of(bundle)
         self.session = Session(
             bundle,
             variant=hardware.variant,

@@ -60,5 +60,7 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         tuple(jpeg(photo, 64) for photo in photos),
     )
     write_examples(directory / "examples.parquet", examples)
-    write_bundle(directory / "bundle", fields, graphs, examples=directory / "examples.parquet")
+    write_bundle(
+        directory / "bundle", fields, graphs, files={"examples": directory / "examples.parquet"}
+    )
     return directory / "bundle"

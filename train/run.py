@@ -1,4 +1,4 @@
-"""A run on disk: run.json, weights, predictions, examples, tags, data_issues.csv, report.html."""
+"""A run on disk: run.json, weights, predictions, examples, report.html and what else is there."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -19,6 +19,7 @@ WEIGHTS = "model.safetensors"
 PREDICTIONS = "predictions.parquet"
 EXAMPLES = "examples.parquet"
 TAGS = "tags.npz"
+NAME_CATEGORIES = "name_categories.npz"
 DATA_ISSUES = "data_issues.csv"
 REPORT = "report.html"
 BAD_ROWS = "bad_rows.csv"
@@ -94,17 +95,11 @@ class Run:
         """The network's weights."""
         return self.directory / WEIGHTS
 
-    @property
-    def examples(self) -> Path | None:
-        """Training photos that go with the model; None in runs made before there were any."""
-        file = self.directory / EXAMPLES
-        return file if file.exists() else None
-
-    @property
-    def tags(self) -> Path | None:
-        """The tag model; None where the manifest has no tags."""
-        file = self.directory / TAGS
-        return file if file.exists() else None
+    def files(self) -> dict[str, Path]:
+        """What goes into the bundle as it is: examples, tags, name_categories; those there are."""
+        files = {"examples": EXAMPLES, "tags": TAGS, "name_categories": NAME_CATEGORIES}
+        found = {key: self.directory / file for key, file in files.items()}
+        return {key: file for key, file in found.items() if file.exists()}
 
     def data_issues(self) -> list[DataIssue]:
         """Read data_issues.csv; none in runs made before there was one."""

@@ -17,11 +17,13 @@ from catalog.errors import InvalidManifest, InvalidRequest
 from catalog.images import ImageSpec
 from catalog.manifest import Manifest, ManifestConfig, read_manifest
 from catalog.metrics import classification_report
+from catalog.names.categories import write_name_categories
 from catalog.tree import CategoryTree
 from train.backbones import create_backbone
 from train.choice import choose
 from train.cluster import STORAGE, ray_cluster, run_workers
 from train.config import TrainConfig
+from train.name_categories import learn_name_categories
 from train.network import Architecture
 from train.photos import Photos, prepare_photos
 from train.plan import PLAN, Plan, new_plan, read_plan, write_plan
@@ -30,6 +32,7 @@ from train.report.page import write_report
 from train.run import (
     BAD_ROWS,
     DOCUMENT,
+    NAME_CATEGORIES,
     HeldOut,
     Run,
     RunDocument,
@@ -100,12 +103,21 @@ def train(
         decoded = time.time()
         with ray_cluster():
             run_workers(directory, plan.name, plan.config, classes, started)
+    _learn_names(directory, manifest)
     seconds = {"decode": decoded - started, "train": time.time() - decoded}
     write_document(directory, _document(directory, plan, manifest, photos, classes, seconds))
     run = read_run(directory)
     write_report(run)
     _tidy(directory)
     return run
+
+
+def _learn_names(directory: Path, manifest: Manifest) -> None:
+    """What names say of categories, where products have names."""
+    names = {row.id: (row.name, row.category) for row in manifest.rows if row.name and row.category}
+    learnt = learn_name_categories(list(names.values()))
+    if learnt is not None:
+        write_name_categories(directory / NAME_CATEGORIES, learnt)
 
 
 def _decode_more(

@@ -8,13 +8,12 @@ import numpy as np
 from catalens.client import Categorisation, Classification, Comparison
 from catalog.categorise import Neighbour
 from catalog.errors import InvalidRequest
-from catalog.familiarity import most_familiar
 from catalog.images import decode
 from catalog.match import score_pair
 from inference.bundle import read_bundle
+from inference.categoriser import Categoriser
 from inference.explain import covered, explanation
 from inference.neighbours import find_neighbours
-from inference.placing import place
 from inference.session import Prediction, Session
 from serve.answers import AnswerPolicy
 
@@ -35,6 +34,7 @@ class LocalBundle:
         self._bundle = read_bundle(directory)
         self._session = Session(self._bundle)
         self._policy = AnswerPolicy.of(self._bundle)
+        self._categoriser = Categoriser.of(self._bundle)
         self._catalog = None
         if catalog is not None:
             from catalog.store import Catalog  # takes seconds
@@ -82,15 +82,13 @@ class LocalBundle:
         """Where in the catalog a new product belongs."""
         if photo is None and not name:
             raise InvalidRequest("there is neither a photo nor a name.", fix="Give one of them.")
-        document = self._bundle.document
         seen = None if photo is None else self._see([photo])
         embedding = None if seen is None else seen.embeddings[0]
         neighbours: list[Neighbour] = []
         if self._catalog is not None:
             neighbours = find_neighbours(self._catalog, embedding, name)
         shares = None if seen is None else seen.probabilities[0]
-        near = most_familiar(embedding, self._policy.prototypes)
-        found = place(document, self._bundle.match_model, neighbours, shares, name, near)
+        found = self._categoriser.categorise(neighbours, shares, embedding, name)
         return Categorisation.model_validate(asdict(found))
 
     def _explained(

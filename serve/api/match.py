@@ -7,10 +7,8 @@ from fastapi import APIRouter, Request
 from numpy.typing import NDArray
 
 from catalog.categorise import CategoryScore, Neighbour
-from catalog.familiarity import most_familiar
 from catalog.match import score_pair
 from catalog.product import mean_embedding
-from inference.placing import place, suggest
 from inference.session import Prediction
 from serve.api.asked import Asked, of_body, of_form, read_body, require_something
 from serve.api.documented import answer, body
@@ -98,10 +96,8 @@ def match_routes(service: Service) -> APIRouter:
         neighbours: list[Neighbour] = []
         if service.served_catalog is not None:
             neighbours = await service.served_catalog.neighbours(None, asked.name)
-        model = service.model
-        ranked = await service.off_loop(
-            suggest, model.document, model.match_model, neighbours, asked.name
-        )
+        suggest = service.model.categoriser.suggest
+        ranked = await service.off_loop(suggest, neighbours, asked.name)
         return TagsAnswer(tags=_shown(ranked[:_MOST_TAGS]))
 
     return router
@@ -123,8 +119,7 @@ def _placed(
     neighbours: list[Neighbour],
 ) -> CategorizeAnswer:
     shares = None if prediction is None else prediction.probabilities.mean(axis=0)
-    near = most_familiar(embedding, model.policy.prototypes)
-    found = place(model.document, model.match_model, neighbours, shares, asked.name, near)
+    found = model.categoriser.categorise(neighbours, shares, embedding, asked.name)
     return CategorizeAnswer(
         path=found.path,
         score=found.score,

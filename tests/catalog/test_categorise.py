@@ -17,6 +17,7 @@ from catalog.categorise import (
 )
 from catalog.errors import InvalidRequest
 from catalog.match import DEFAULT_MATCH_MODEL
+from catalog.names.categories import NameOpinion
 
 SHIRTS, TSHIRTS, SHOES = "Apparel/Topwear/Shirts", "Apparel/Topwear/Tshirts", "Footwear/Shoes"
 PATHS = [SHIRTS, TSHIRTS, SHOES]
@@ -219,3 +220,16 @@ def test_tags_are_even_where_nothing_is_known() -> None:
     tags = suggest_tags("xyzzy", [], PATHS)
     assert {round(tag.probability, 6) for tag in tags} == {round(1 / 3, 6)}
     assert suggest_tags("xyzzy", [], []) == []
+
+
+def test_what_the_shops_names_say_moves_an_undecided_photo() -> None:
+    shares = dict.fromkeys(PATHS, 1 / len(PATHS))
+    opinion = NameOpinion({PATHS[1]: 0.8, PATHS[0]: 0.2}, {PATHS[1]: 3.0, PATHS[0]: 0.4})
+    assert ask([], shares, opinion=opinion).path == PATHS[1]
+    assert ask([], {**shares, PATHS[2]: 0.99}, opinion=opinion).path == PATHS[2]
+
+
+def test_what_the_shops_names_say_is_enough_without_photo_and_catalog() -> None:
+    opinion = NameOpinion({PATHS[1]: 0.95, PATHS[0]: 0.05}, {PATHS[1]: 3.0, PATHS[0]: 0.1})
+    found = ask([], None, name="xyzzy", opinion=opinion)
+    assert (found.path, found.decision) == (PATHS[1], "auto")

@@ -169,9 +169,9 @@ def test_an_export_that_stopped_half_way_leaves_no_bundle(bundle: Bundle, tmp_pa
 
 def test_the_version_follows_from_the_content_alone(bundle: Bundle, tmp_path: Path) -> None:
     graphs = {"fp32": (bundle.graph("fp32"), {"accuracy": 1.0, "agreement": 1.0})}
-    examples = bundle.directory / "examples.parquet"
-    same = write_bundle(tmp_path / "same", fields_of(bundle), graphs, examples=examples)
+    examples = {"examples": bundle.directory / "examples.parquet"}
+    same = write_bundle(tmp_path / "same", fields_of(bundle), graphs, files=examples)
     fields = fields_of(bundle) | {"temperature": 2.0}
-    other = write_bundle(tmp_path / "other", fields, graphs, examples=examples)
+    other = write_bundle(tmp_path / "other", fields, graphs, files=examples)
     assert same.document.version == bundle.document.version != other.document.version
     assert read_bundle(tmp_path / "other").document == other.document

@@ -1,0 +1,107 @@
+"""What categorize answers: the same for the service, the command line and evaluation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.categorise import (
+    Categorisation,
+    CategoryScore,
+    Neighbour,
+    categorise,
+    suggest_tags,
+)
+from catalog.familiarity import most_familiar
+from catalog.match import MatchModel
+from catalog.names import normalise
+from catalog.names.categories import NameCategories, NameOpinion
+from inference.bundle import Bundle
+
+_MOST_TAGS: Final = 10
+
+
+@dataclass(frozen=True)
+class Categoriser:
+    """What a bundle says of a product, given its photo, its name and its neighbours in a catalog.
+
+    Attributes:
+        classes: that the classifier knows.
+        certainty: probability from which no person need look.
+        match: scores pairs of products.
+        prototypes: float32 [P, D] of the training photos, where the bundle has them.
+        names: what a name says of its category, where the bundle has it.
+    """
+
+    classes: tuple[str, ...]
+    certainty: float
+    match: MatchModel
+    prototypes: NDArray[np.float32] | None = None
+    names: NameCategories | None = None
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> Self:
+        """As the bundle says."""
+        document = bundle.document
+        return cls(
+            document.classes,
+            document.thresholds.certainty,
+            bundle.match_model,
+            bundle.prototypes(),
+            bundle.name_categories,
+        )
+
+    def categorise(
+        self,
+        neighbours: Sequence[Neighbour],
+        probabilities: NDArray[np.float32] | None,
+        embedding: NDArray[np.float32] | None,
+        name: str | None,
+    ) -> Categorisation:
+        """Pool neighbours, the classifier's probabilities and what the name says.
+
+        Args:
+            neighbours: of `find_neighbours`; none without a catalog.
+            probabilities: float32 [classes] of the photo, or None.
+            embedding: float32 [D] of the photo, or None.
+            name: as the shop writes it, or None.
+        """
+        found = categorise(
+            self._named(neighbours, name),
+            self._by_class(probabilities),
+            self.match,
+            certainty=self.certainty,
+            name=name,
+            familiarity=most_familiar(embedding, self.prototypes),
+            opinion=self._opinion(name),
+        )
+        if name is None or found.path is not None or found.alternatives:
+            return found
+        # A name alone and nothing near it: its words may still say something.
+        tags = tuple(self.suggest(neighbours, name))
+        return replace(found, alternatives=tags[:_MOST_TAGS], ranked=tags)
+
+    def suggest(self, neighbours: Sequence[Neighbour], name: str) -> list[CategoryScore]:
+        """The categories that a name speaks for, best first."""
+        near = self._named(neighbours, name)
+        return suggest_tags(name, near, self.classes, opinion=self._opinion(name))
+
+    def _by_class(self, probabilities: NDArray[np.float32] | None) -> dict[str, float] | None:
+        if probabilities is None:
+            return None
+        return dict(zip(self.classes, probabilities.tolist(), strict=True))
+
+    def _opinion(self, name: str | None) -> NameOpinion | None:
+        return None if name is None or self.names is None else self.names.opinion(name)
+
+    def _named(self, neighbours: Sequence[Neighbour], name: str | None) -> Sequence[Neighbour]:
+        """The neighbours with the similarity of their names to the one asked about."""
+        asked = normalise(name) if name else None
+        if asked is None or not asked.text:
+            return neighbours
+        named = [one for one in neighbours if one.name]
+        compared = self.match.names.compare_all(asked, [one.name or "" for one in named])
+        alike = {one.id: found.similarity for one, found in zip(named, compared, strict=True)}
+        return [replace(one, name_similarity=alike.get(one.id)) for one in neighbours]
