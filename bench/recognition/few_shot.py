@@ -21,7 +21,7 @@ from inference.importer import import_manifest
 _LEFT_OUT: Final = 20
 _PHOTOS: Final = (1, 5, 10)
 _DRAWS: Final = 3
-_BUDGET: Final = "30m"
+_BUDGET: Final = "15m"
 
 
 def measure_few_shot(figures: Figures, work: Path) -> None:

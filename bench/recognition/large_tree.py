@@ -18,7 +18,7 @@ from catalog.tables import read_bytes
 _PRODUCTS: Final = 8_000
 # Training photos that a category keeps, category after category.
 _KEPT: Final = (1, 16, 2, 8, 1, 4, 12, 2, 6, 3)
-_BUDGET: Final = "30m"
+_BUDGET: Final = "15m"
 _PORT: Final = 8458
 # Up to so many training photos, and how the key says it.
 _TAIL: Final = ((1, "1"), (3, "2_to_3"), (9, "4_to_9"), (10**6, "10_or_more"))
