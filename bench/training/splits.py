@@ -13,8 +13,8 @@ from bench.recognition.dance import dance_rows
 from bench.shops import Shop
 from catalog.manifest import Row
 
-_SHOP_MINUTES: Final = 20
-_DANCE_MINUTES: Final = 3
+_SHOP_MINUTES: Final = 12
+_DANCE_MINUTES: Final = 2
 _FOLDS: Final = 5
 
 
