@@ -44,6 +44,7 @@ class Neighbour:
         image_similarity: cosine of the embeddings, or None.
         name_similarity: how probably its name means the same product, 0 to 1, or None.
         prototype_similarity: cosine to the mean of the category's products near by photo, or None.
+        conflict: whether its name states another amount.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Neighbour:
     image_similarity: float | None
     name_similarity: float | None = None
     prototype_similarity: float | None = None
+    conflict: bool = False
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,8 @@ def categorise(
         return Categorisation(None, 0.0, "unknown", (), ())
     parts = _parts(neighbours, class_probabilities, name, paths, weights, familiarity, opinion)
     probabilities = pool(parts, weights.smoothing, len(paths))
-    same = [e for e in evidence if _is_same(e, model)]
+    conflicting = {neighbour.id for neighbour in neighbours if neighbour.conflict}
+    same = [e for e in evidence if e.id not in conflicting and _is_same(e, model)]
     if same:
         votes = tally([e.path for e in same], np.array([e.score for e in same]), paths)
         sure = same[0].score
@@ -211,7 +214,9 @@ def suggest_tags(
 
 
 def _evidence(neighbour: Neighbour, model: MatchModel) -> Evidence:
-    score = pair_score(model, neighbour.image_similarity, neighbour.name_similarity)
+    score = pair_score(
+        model, neighbour.image_similarity, neighbour.name_similarity, neighbour.conflict
+    )
     return Evidence(
         id=neighbour.id,
         name=neighbour.name,

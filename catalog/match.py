@@ -164,11 +164,15 @@ def score_pair(
 ) -> Match:
     """Scores a pair from the cosine of its photos, the comparison of its names, or both.
 
+    Names without words say nothing beside photos; alone, they are alike in nothing.
+
     Raises:
         InvalidRequest: neither is given, or the cosine is not a finite number.
     """
     name_similarity = None if names is None else names.similarity
-    conflict = names is not None and names.features.quantities < 0
+    if names is not None and image_similarity is None:
+        name_similarity = name_similarity or 0.0
+    conflict = names is not None and names.conflict
     score = pair_score(model, image_similarity, name_similarity, conflict)
     return Match(
         score=score,

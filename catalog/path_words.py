@@ -30,10 +30,10 @@ def path_affinities(name: Name, paths: Sequence[str]) -> NDArray[np.float64]:
     if not words or not heard:
         return np.zeros(len(paths))
     ratios = process.cdist(words, heard, scorer=fuzz.ratio, score_cutoff=_ALIKE)
-    best = dict(zip(words, ratios.max(axis=1) / 100, strict=True))
+    best = dict(zip(words, (ratios.max(axis=1) / 100).tolist(), strict=True))
 
     def fit(group: Sequence[str]) -> float:
-        return float(np.mean([best[word] for word in group])) if group else 0.0
+        return sum(best[word] for word in group) / len(group) if group else 0.0
 
     of_leaves = np.array([fit(leaf) for leaf in leaves])
     of_parents = np.array([fit(parent) for parent in parents])

@@ -9,10 +9,10 @@ from scipy.special import expit
 
 from catalog.errors import InvalidManifest
 from catalog.match import MatchModel
-from catalog.names import DEFAULT_NAME_MODEL, NameModel, normalise
-from catalog.names.pairs import NamePair, name_pair, profile
+from catalog.names import NameModel, normalise
+from catalog.names.common import NamePair, name_pair, profile
 from catalog.names.words import WordStatistics
-from inference.bundle import Bundle, rewrite_match
+from inference.bundle import Bundle, refuse_taken, rewrite_match
 from inference.pairs import SeenPair
 from train.matching.names import fit_names
 from train.matching.score import LEAST, Compared, fit_score
@@ -24,11 +24,13 @@ class FittedMatching:
 
     Attributes:
         bundle: the new one.
+        model: what was fitted.
         pairs: it was fitted to.
         same: how many of these are one product.
     """
 
     bundle: Bundle
+    model: MatchModel
     pairs: int
     same: int
 
@@ -54,6 +56,7 @@ def fit_matching(
         InvalidManifest: fewer than 20 pairs of either kind, same and different.
         InvalidBundle: the directory exists.
     """
+    refuse_taken(directory)
     same = np.array([one.pair.same for one in pairs], bool)
     if min(same.sum(), (~same).sum()) < LEAST:
         raise InvalidManifest(
@@ -61,46 +64,52 @@ def fit_matching(
             where=source,
             fix=f"Give at least {LEAST} of either.",
         )
-    names, similarities, conflicts = _fit_names(pairs)
+    names, similarities, conflicts = _fit_names(pairs, bundle.match_model.names)
     compared = [
         Compared(one.image_similarity, similarity, conflict, one.pair.same)
         for one, similarity, conflict in zip(pairs, similarities, conflicts, strict=True)
     ]
-    model: MatchModel = fit_score(compared, names, precision)
+    model = fit_score(compared, names, precision)
     fitted = rewrite_match(bundle, directory, model, source)
-    return FittedMatching(fitted, len(pairs), int(same.sum()))
+    return FittedMatching(fitted, model, len(pairs), int(same.sum()))
 
 
 def _fit_names(
-    pairs: Sequence[SeenPair],
+    pairs: Sequence[SeenPair], known: NameModel
 ) -> tuple[NameModel, list[float | None], list[bool]]:
-    """The names' model; for each pair its similarity out of fold, and whether amounts differ."""
-    named = [place for place, one in enumerate(pairs) if one.pair.left.name and one.pair.right.name]
+    """The names' model; for each pair its similarity out of fold, and whether amounts differ.
+
+    With too few pairs of names the ``known`` model stays.
+    """
     sides = {
-        name: normalise(name)
-        for place in named
-        for name in (pairs[place].pair.left.name or "", pairs[place].pair.right.name or "")
+        written: normalise(written)
+        for one in pairs
+        for written in (one.pair.left.name, one.pair.right.name)
+        if written
     }
     statistics = WordStatistics.of(sides.values())
-    profiles = {written: profile(name, statistics) for written, name in sides.items()}
-    compared: list[NamePair] = [
-        name_pair(
-            profiles[pairs[place].pair.left.name or ""],
-            profiles[pairs[place].pair.right.name or ""],
-        )
-        for place in named
-    ]
+    profiles = {written: profile(name, statistics) for written, name in sides.items() if name.text}
+    named: dict[int, NamePair] = {}
+    for place, one in enumerate(pairs):
+        left, right = (profiles.get(side.name or "") for side in (one.pair.left, one.pair.right))
+        if left and right:
+            named[place] = name_pair(left, right)
+    same = np.array([pairs[place].pair.same for place in named], bool)
     similarities: list[float | None] = [None] * len(pairs)
     conflicts = [False] * len(pairs)
-    same = np.array([pairs[place].pair.same for place in named], bool)
-    if min(same.sum(), (~same).sum()) < LEAST:
-        model = NameModel(
-            DEFAULT_NAME_MODEL.bias, DEFAULT_NAME_MODEL.features, statistics=statistics
-        )
-        logits = model.logits(compared)
-    else:
-        model, logits = fit_names(compared, same, statistics)
-    for place, pair, logit in zip(named, compared, logits.tolist(), strict=True):
-        similarities[place] = float(expit(logit))
+    for place, pair in named.items():
         conflicts[place] = pair.features.quantities < 0
+    if min(same.sum(), (~same).sum()) < LEAST:
+        for place in named:
+            a, b = pairs[place].pair.left.name, pairs[place].pair.right.name
+            similarities[place] = known.compare(a or "", b or "").similarity
+        return known, similarities, conflicts
+    model, logits = fit_names(
+        list(named.values()),
+        same,
+        statistics,
+        [pairs[place].pair.left.name or "" for place in named],
+    )
+    for place, logit in zip(named, logits.tolist(), strict=True):
+        similarities[place] = float(expit(logit))
     return model, similarities, conflicts

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from catalog.errors import InvalidBundle
+from catalog.errors import InvalidBundle, InvalidRequest
 from catalog.examples import Examples, read_examples
 from catalog.images import ImageSpec
 from catalog.match import DEFAULT_MATCH_MODEL, MatchModel
@@ -153,8 +153,12 @@ class Bundle:
         kept = self.document.names
         if kept is None:
             return MatchModel.from_json(self.document.match)
-        text = (self.directory / kept.file).read_text(encoding="utf-8")
-        return MatchModel.from_json(self.document.match, NameModel.from_json(json.loads(text)))
+        file = self.directory / kept.file
+        try:
+            names = NameModel.from_json(json.loads(file.read_text(encoding="utf-8")))
+        except (OSError, ValueError, InvalidRequest) as error:
+            raise InvalidBundle(f"cannot be read ({error}).", where=str(file)) from error
+        return MatchModel.from_json(self.document.match, names)
 
     def prototypes(self) -> NDArray[np.float32] | None:
         """Embeddings that stand for the training photos, float32 [P, D]; None in older bundles."""
@@ -245,6 +249,20 @@ def read_bundle(directory: Path | str) -> Bundle:
     return Bundle(directory, document)
 
 
+def refuse_taken(directory: Path) -> None:
+    """Refuse to write a bundle where something is.
+
+    Raises:
+        InvalidBundle: the directory exists.
+    """
+    if directory.exists():
+        raise InvalidBundle(
+            "already exists, and bundles are immutable.",
+            where=str(directory),
+            fix="Name another directory.",
+        )
+
+
 def write_bundle(
     directory: Path,
     fields: Mapping[str, Any],
@@ -266,12 +284,7 @@ def write_bundle(
     Raises:
         InvalidBundle: the directory exists.
     """
-    if directory.exists():
-        raise InvalidBundle(
-            "already exists, and bundles are immutable.",
-            where=str(directory),
-            fix="Name another directory.",
-        )
+    refuse_taken(directory)
     unfinished = directory.with_name(f".{directory.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)

@@ -16,7 +16,6 @@ from catalog.categorise import (
 )
 from catalog.familiarity import most_familiar
 from catalog.match import MatchModel
-from catalog.names import normalise
 from catalog.names.categories import NameCategories, NameOpinion
 from inference.bundle import Bundle
 
@@ -32,14 +31,14 @@ class Categoriser:
         certainty: probability from which no person need look.
         match: scores pairs of products.
         prototypes: float32 [P, D] of the training photos, where the bundle has them.
-        names: what a name says of its category, where the bundle has it.
+        name_categories: what a name says of its category, where the bundle has it.
     """
 
     classes: tuple[str, ...]
     certainty: float
     match: MatchModel
     prototypes: NDArray[np.float32] | None = None
-    names: NameCategories | None = None
+    name_categories: NameCategories | None = None
 
     @classmethod
     def of(cls, bundle: Bundle) -> Self:
@@ -77,7 +76,7 @@ class Categoriser:
             familiarity=most_familiar(embedding, self.prototypes),
             opinion=self._opinion(name),
         )
-        if name is None or found.path is not None or found.alternatives:
+        if not name or found.path is not None or found.alternatives:
             return found
         # A name alone and nothing near it: its words may still say something.
         tags = tuple(self.suggest(neighbours, name))
@@ -94,14 +93,18 @@ class Categoriser:
         return dict(zip(self.classes, probabilities.tolist(), strict=True))
 
     def _opinion(self, name: str | None) -> NameOpinion | None:
-        return None if name is None or self.names is None else self.names.opinion(name)
+        if not name or self.name_categories is None:
+            return None
+        return self.name_categories.opinion(name)
 
     def _named(self, neighbours: Sequence[Neighbour], name: str | None) -> Sequence[Neighbour]:
         """The neighbours with the similarity of their names to the one asked about."""
-        asked = normalise(name) if name else None
-        if asked is None or not asked.text:
-            return neighbours
-        named = [one for one in neighbours if one.name]
-        compared = self.match.names.compare_all(asked, [one.name or "" for one in named])
-        alike = {one.id: found.similarity for one, found in zip(named, compared, strict=True)}
-        return [replace(one, name_similarity=alike.get(one.id)) for one in neighbours]
+        named = [one for one in neighbours if one.name] if name else []
+        compared = self.match.names.compare_all(name or "", [one.name or "" for one in named])
+        found = {one.id: names for one, names in zip(named, compared, strict=True)}
+        return [
+            replace(one, name_similarity=names.similarity, conflict=names.conflict)
+            if (names := found.get(one.id))
+            else one
+            for one in neighbours
+        ]

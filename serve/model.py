@@ -188,6 +188,13 @@ class ServedModel:
                     f"its graph answers {shapes} and bundle.json says {expected}.", where=self.uri
                 )
 
+        try:
+            self.match_model.names.compare("one", "another")
+        except Exception as error:  # whatever a boosted tree that is none may raise
+            raise InvalidBundle(
+                f"its names cannot be compared ({error}).", where=self.uri
+            ) from error
+
     def _run_blank(self, size: int) -> Prediction:
         side = self.document.image.size
         return self.session.run(np.full((size, side, side, 3), 127, dtype=np.uint8))

@@ -20,7 +20,8 @@ def learn_name_categories(named: Sequence[tuple[str, str]]) -> NameCategories | 
     Args:
         named: name as the shop writes it, and category path, of each product.
     """
-    names, categories = [name for name, _ in named], [category for _, category in named]
+    said = [(name, category) for name, category in named if pieces(name)]
+    names, categories = [name for name, _ in said], [category for _, category in said]
     if len(set(categories)) < 2:
         return None
     vectors = TfidfVectorizer(analyzer=pieces, sublinear_tf=True, max_features=_PIECES)

@@ -100,10 +100,10 @@ def train(
             with suppress(InvalidManifest):  # none can be read, so none can be a leak
                 _decode_more(others, directory, OTHER_SPLITS, spec, bars, with_canvas=False)
         classes = _classes(photos, plan.source)
+        _learn_names(directory, manifest)
         decoded = time.time()
         with ray_cluster():
             run_workers(directory, plan.name, plan.config, classes, started)
-    _learn_names(directory, manifest)
     seconds = {"decode": decoded - started, "train": time.time() - decoded}
     write_document(directory, _document(directory, plan, manifest, photos, classes, seconds))
     run = read_run(directory)

@@ -20,9 +20,9 @@ from bench.shops import DATA
 from bench.steps import catalens
 from catalog.errors import InvalidManifest
 from catalog.names import normalise
-from catalog.names.pairs import name_pair, profile
+from catalog.names.common import name_pair, profile
 from catalog.names.words import NO_STATISTICS
-from catalog.pairs import Pair, read_pairs, to_judge, to_learn
+from catalog.pairs import Pair, read_pairs
 from inference.bundle import read_bundle
 from inference.pairs import SeenPair, scores_of
 
@@ -56,7 +56,7 @@ def measure_names(figures: Figures, work: Path) -> None:
         if not source.exists():
             raise InvalidManifest("the pairs are not here.", where=str(source))
         pairs = read_pairs(str(source))
-        learn, judge = to_learn(pairs), to_judge(pairs, "val", str(source))
+        learn, judge = pairs.to_learn().rows, pairs.to_judge("val").rows
         fitted = work / f"names-{key}-bundle"
         if not fitted.exists():
             catalens("fit-matching", bundle, source, fitted)

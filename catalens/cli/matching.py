@@ -10,9 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from catalens.cli.progress import progress_bar
-from catalog.manifest import BadRow, write_bad_rows
-from catalog.pairs import Pair, read_pairs, to_judge, to_learn
-from inference.bundle import Bundle, read_bundle
+from catalog.pairs import Pairs, read_pairs
+from inference.bundle import Bundle, read_bundle, refuse_taken
 from inference.devices import Device
 from inference.pairs import SeenPair, see_pairs
 from inference.pairs import evaluate_matching as judge
@@ -45,13 +44,13 @@ def fit_matching(
     """
     from export.matching import fit_matching as fit  # LightGBM takes seconds
 
+    refuse_taken(new_bundle)
     read = read_bundle(bundle)
-    given = read_pairs(pairs, image_root=image_root, max_bad=max_bad, bad_rows_file=bad_rows)
-    seen, bad = _see(read, to_learn(given), device)
-    _tell(bad, bad_rows)
+    given = read_pairs(pairs, image_root=image_root, max_bad=max_bad).to_learn()
+    seen = _see(read, given, device, bad_rows)
     with Console().status("Fitting"):
         fitted = fit(read, seen, new_bundle, source=pairs, precision=precision)
-    model = fitted.bundle.match_model
+    model = fitted.model
     Console().print(
         f"Bundle [bold]{new_bundle}[/bold], version {fitted.bundle.document.version}: from "
         f"{fitted.pairs:,} pairs, {fitted.same:,} of them the same. A pair is the same from "
@@ -88,9 +87,8 @@ def evaluate_matching(
         device: where the graph runs; auto takes a GPU where one works.
     """
     read = read_bundle(bundle)
-    given = read_pairs(pairs, image_root=image_root, max_bad=max_bad, bad_rows_file=bad_rows)
-    seen, bad = _see(read, to_judge(given, split, pairs), device)
-    _tell(bad, bad_rows)
+    given = read_pairs(pairs, image_root=image_root, max_bad=max_bad).to_judge(split)
+    seen = _see(read, given, device, bad_rows)
     report = judge(read, seen)
     table = Table("figure", "value")
     for key, value in report.to_json().items():
@@ -105,17 +103,13 @@ def evaluate_matching(
         json_file.write_text(json.dumps(report.to_json(), indent=2) + "\n", encoding="utf-8")
 
 
-def _see(
-    bundle: Bundle, pairs: tuple[Pair, ...], device: Device
-) -> tuple[list[SeenPair], list[BadRow]]:
+def _see(bundle: Bundle, pairs: Pairs, device: Device, bad_rows: Path) -> list[SeenPair]:
+    pairs = pairs.with_bad((), bad_rows)
     with progress_bar("Comparing photos") as progress:
-        return see_pairs(bundle, pairs, device=device, progress=progress)
-
-
-def _tell(bad: list[BadRow], bad_rows: Path) -> None:
-    """Of pairs whose photos cannot be read."""
+        seen, unreadable = see_pairs(bundle, pairs.rows, device=device, progress=progress)
+    bad = pairs.with_bad(unreadable, bad_rows).bad
     if bad:
-        write_bad_rows(bad_rows, tuple(bad))
         Console(stderr=True).print(
             f"{len(bad)} pairs were skipped; {bad_rows} lists them.", style="yellow", soft_wrap=True
         )
+    return seen

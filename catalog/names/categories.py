@@ -42,8 +42,10 @@ class NameCategories:
         is likely of any product."""
         return np.asarray(softmax(np.stack([self._logits(name) for name in names]), axis=1))
 
-    def opinion(self, name: str) -> "NameOpinion":
-        """What one name says."""
+    def opinion(self, name: str) -> "NameOpinion | None":
+        """What one name says; None where no piece of it is known."""
+        if not any(piece in self._places for piece in pieces(name)):
+            return None
         (shares,) = self.probabilities([name])
         return NameOpinion(
             dict(zip(self.classes, shares.tolist(), strict=True)),
@@ -55,16 +57,21 @@ class NameCategories:
         return {piece: place for place, piece in enumerate(self.pieces)}
 
     def _logits(self, name: str) -> NDArray[np.float32]:
-        counts = Counter(
-            place for piece in pieces(name) if (place := self._places.get(piece)) is not None
+        counts = Counter(pieces(name))
+        known = [piece for piece in counts if piece in self._places]
+        if not known:
+            return np.log(self.prior)
+        places = [self._places[piece] for piece in known]
+        values = np.array([1 + math.log(counts[piece]) for piece in known], np.float32)
+        values *= self.rarity[places]
+        # What is not known takes its part of the unit length, as rare as any: it says less.
+        unknown = sum(
+            (1 + math.log(count)) ** 2
+            for piece, count in counts.items()
+            if piece not in self._places
         )
-        if not counts:
-            return self.bias
-        rows = np.fromiter(counts, np.intp, len(counts))
-        values = np.array([1 + math.log(count) for count in counts.values()], np.float32)
-        values *= self.rarity[rows]
-        values /= np.linalg.norm(values)
-        return np.asarray(self.bias + values @ self.weight[rows].astype(np.float32))
+        values /= math.sqrt(float(values @ values) + unknown * float(self.rarity.max()) ** 2)
+        return np.asarray(self.bias + values @ self.weight[places].astype(np.float32))
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from typing import Final
 
+from catalog.names.common import PairFeatures
 from catalog.names.model import NameModel
-from catalog.names.pairs import PairFeatures
 
 _WEIGHTS: Final = {
     "shared_first": 0.25,
@@ -27,5 +27,5 @@ _WEIGHTS: Final = {
 # have a mean F1 of 0.76 with their own names' statistics, 0.72 by looks, at the best threshold.
 DEFAULT_NAME_MODEL: Final = NameModel(
     bias=-5.5,
-    features={name: _WEIGHTS.get(name, 0.0) for name in PairFeatures._fields},
+    features=dict.fromkeys(PairFeatures._fields, 0.0) | _WEIGHTS,
 )

@@ -1,20 +1,23 @@
 """How probably two names are of one product: a model of what they have in common."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from itertools import chain
 from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catalog.errors import InvalidRequest
+from catalog.names.common import NamePair, PairFeatures, Profile, name_pair, profile
 from catalog.names.form import Name, normalise
-from catalog.names.pairs import NamePair, PairFeatures, Profile, name_pair, profile
 from catalog.names.reasons import reasons
 from catalog.names.words import NO_STATISTICS, WordStatistics
 
-_PROFILES: Final = 65_536
+# About 8 kB each for names of ten words.
+_PROFILES: Final = 4_096
 
 
 @dataclass(frozen=True)
@@ -22,14 +25,29 @@ class NameComparison:
     """How alike two names are.
 
     Attributes:
-        similarity: the probability that they name one product, 0 to 1.
+        left, right: the names.
+        similarity: the probability that they name one product, 0 to 1; None where a side has no
+            words, which says nothing.
         features: what it was made from.
-        reasons: short sentences for a person, the weightiest first.
     """
 
-    similarity: float
+    left: Name
+    right: Name
+    similarity: float | None
     features: PairFeatures
-    reasons: tuple[str, ...]
+
+    @property
+    def conflict(self) -> bool:
+        """Whether they state different amounts."""
+        return self.features.quantities < 0
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Short sentences for a person, the weightiest first."""
+        if self.similarity is None:
+            return ("no words to compare",)
+        same = ("same name",) if self.left.text == self.right.text else ()
+        return (*same, *reasons(self.left, self.right))
 
 
 @dataclass(frozen=True)
@@ -46,6 +64,8 @@ class NameModel:
         trees: a LightGBM model as its text, over `PairFeatures`, or None.
         trees_share: what its raw score is multiplied by.
         statistics: of the names that words are weighed by.
+        equal_is_same: whether names of one normal form are taken for one product, whatever the
+            logit; where pairs were learnt from, they say so themselves.
     """
 
     bias: float
@@ -55,6 +75,7 @@ class NameModel:
     trees: str | None = None
     trees_share: float = 0.0
     statistics: WordStatistics = NO_STATISTICS
+    equal_is_same: bool = True
 
     def __post_init__(self) -> None:
         if set(self.features) != set(PairFeatures._fields):
@@ -63,21 +84,29 @@ class NameModel:
                 where="features",
                 fix=f"Give a weight for each of {', '.join(PairFeatures._fields)}.",
             )
+        weights = (one.values() for one in (self.features, self.shared, self.apart))
+        numbers = [self.bias, self.trees_share, *chain.from_iterable(weights)]
+        if not all(isinstance(one, (int, float)) and math.isfinite(one) for one in numbers):
+            raise InvalidRequest("A weight of the name model is no finite number.", where="bias")
 
     def compare(self, left: str | Name, right: str | Name) -> NameComparison:
-        """Compare two names; 1 when their normal forms are equal, 0 when a side has no words."""
+        """Compare two names."""
         (found,) = self.compare_all(left, [right])
         return found
 
     def compare_all(self, asked: str | Name, names: Sequence[str | Name]) -> list[NameComparison]:
         """Compare one name with each of several."""
-        one = self._profile(asked)
+        one = profile(normalise(asked) if isinstance(asked, str) else asked, self.statistics)
         others = [self._profile(name) for name in names]
         pairs = [name_pair(one, other) for other in others]
-        similarities = 1 / (1 + np.exp(-self.logits(pairs)))
         return [
-            _comparison(one.name, other.name, pair.features, float(similarity))
-            for other, pair, similarity in zip(others, pairs, similarities, strict=True)
+            NameComparison(
+                one.name,
+                other.name,
+                self._similarity(one.name, other.name, logit),
+                pair.features,
+            )
+            for other, pair, logit in zip(others, pairs, self.logits(pairs).tolist(), strict=True)
         ]
 
     def logits(self, pairs: Sequence[NamePair]) -> NDArray[np.float64]:
@@ -106,6 +135,7 @@ class NameModel:
             "trees": self.trees,
             "trees_share": self.trees_share,
             "statistics": self.statistics.to_json(),
+            "equal_is_same": self.equal_is_same,
         }
 
     @classmethod
@@ -117,7 +147,7 @@ class NameModel:
         """
         try:
             return cls(**{**data, "statistics": WordStatistics.from_json(data["statistics"])})
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InvalidRequest(
                 f"The name model cannot be read: {error!r}.",
                 where="name model",
@@ -135,22 +165,17 @@ class NameModel:
         return Booster(model_str=self.trees)
 
     @cached_property
-    def _profiles(self) -> Any:
+    def _profiles(self) -> Callable[[str], Profile]:
         """Profiles of names as they were written; a catalog's come again with every search."""
-        return lru_cache(_PROFILES)(lambda name: profile(normalise(name), self.statistics))
+        statistics = self.statistics  # and not self, which the cache would keep alive
+        return lru_cache(_PROFILES)(lambda name: profile(normalise(name), statistics))
 
     def _profile(self, name: str | Name) -> Profile:
-        if isinstance(name, Name):
-            return profile(name, self.statistics)
-        found: Profile = self._profiles(name)
-        return found
+        return self._profiles(name) if isinstance(name, str) else profile(name, self.statistics)
 
-
-def _comparison(
-    left: Name, right: Name, features: PairFeatures, similarity: float
-) -> NameComparison:
-    if not left.text or not right.text:
-        return NameComparison(0.0, features, ("no words to compare",))
-    if left.text == right.text:
-        return NameComparison(1.0, features, ("same name", *reasons(left, right)))
-    return NameComparison(similarity, features, reasons(left, right))
+    def _similarity(self, left: Name, right: Name, log_odds: float) -> float | None:
+        if not left.text or not right.text:
+            return None
+        if self.equal_is_same and left.text == right.text:
+            return 1.0
+        return 1 / (1 + math.exp(-log_odds))

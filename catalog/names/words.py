@@ -30,7 +30,7 @@ class WordStatistics:
 
     Attributes:
         names: how many were counted; with none, words are weighed by their looks.
-        words: names that hold a stem; stems of a single name are left out.
+        words: names that hold a stem or an amount; those of a single name are left out.
         grams: names that hold three letters in a row; likewise.
     """
 
@@ -44,7 +44,7 @@ class WordStatistics:
         count, words, grams = 0, Counter[str](), Counter[str]()
         for name in names:
             count += 1
-            words.update(set(name.stems))
+            words.update(set(name.terms))
             grams.update(set(trigrams(name.text)))
         return cls(
             count,
@@ -71,8 +71,18 @@ class WordStatistics:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Reads what `to_json` wrote."""
-        return cls(int(data["names"]), dict(data["words"]), dict(data["grams"]))
+        """Reads what `to_json` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is something else.
+        """
+        words, grams = (
+            {str(key): int(held) for key, held in data[field].items()}
+            for field in ("words", "grams")
+        )
+        if (names := int(data["names"])) < 0:
+            raise ValueError(f"names is {names}")
+        return cls(names, words, grams)
 
 
 NO_STATISTICS: Final = WordStatistics()

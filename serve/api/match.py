@@ -49,11 +49,10 @@ def match_routes(service: Service) -> APIRouter:
             right = of_body(found.right, service.settings, "right.")
         require_something(left, "left")
         require_something(right, "right")
+        model = service.model
         names = None
         if left.name and right.name:
-            compare = service.model.match_model.names.compare
-            names = await service.off_loop(compare, left.name, right.name)
-        model = service.model
+            names = await service.off_loop(model.match_model.names.compare, left.name, right.name)
         cosine = await _cosine(model, left, right)
         match = score_pair(model.match_model, cosine, names)
         return CompareAnswer(

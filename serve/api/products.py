@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import TypeAdapter
 
 from catalog.errors import InvalidRequest, UnknownProduct
-from catalog.match import MatchModel, pair_score
+from catalog.match import MatchModel, score_pair
 from catalog.product import Product, check_id, mean_embedding
 from serve.api.asked import Asked, json_part, of_body, of_form, read_body, require_something
 from serve.api.documented import answer, body
@@ -131,18 +131,18 @@ def _scored(near: list[Near], name: str | None, model: MatchModel) -> list[Found
     scored = []
     for one in near:
         product = one.product
-        names = next(compared) if name and product.name else None
-        conflict = names is not None and names.features.quantities < 0
-        similarity = None if names is None else names.similarity
+        match = score_pair(
+            model, one.image_similarity, next(compared) if name and product.name else None
+        )
         scored.append(
             Found(
                 id=product.id,
                 name=product.name,
                 category=product.category,
                 attributes=dict(product.attributes),
-                image_similarity=one.image_similarity,
-                name_similarity=similarity,
-                score=pair_score(model, one.image_similarity, similarity, conflict),
+                image_similarity=match.image_similarity,
+                name_similarity=match.name_similarity,
+                score=match.score,
             )
         )
     return scored

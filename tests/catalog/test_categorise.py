@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -233,3 +234,12 @@ def test_what_the_shops_names_say_is_enough_without_photo_and_catalog() -> None:
     opinion = NameOpinion({PATHS[1]: 0.95, PATHS[0]: 0.05}, {PATHS[1]: 3.0, PATHS[0]: 0.1})
     found = ask([], None, name="xyzzy", opinion=opinion)
     assert (found.path, found.decision) == (PATHS[1], "auto")
+
+
+def test_a_near_identical_photo_with_another_amount_does_not_decide() -> None:
+    same = Neighbour("a", "Cola 0.5 l", SHOES, 1.0, 1.0)
+    shares = {SHIRTS: 0.9, TSHIRTS: 0.05, SHOES: 0.05}
+    decided, undecided = ask([same], shares), ask([replace(same, conflict=True)], shares)
+    assert (decided.path, decided.decision) == (SHOES, "auto")
+    assert undecided.score < decided.score - 0.01
+    assert undecided.evidence[0].score < decided.evidence[0].score

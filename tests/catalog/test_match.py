@@ -61,6 +61,14 @@ def test_two_products_of_one_category_are_different() -> None:
     assert score_pair(DEFAULT_MATCH_MODEL, 0.35, None).decision == "different"
 
 
+def test_a_name_without_words_says_nothing_beside_a_photo() -> None:
+    names = DEFAULT_NAME_MODEL.compare("-", "Nike Air Max 90")
+    photo = score_pair(DEFAULT_MATCH_MODEL, 0.9, None)
+    assert score_pair(DEFAULT_MATCH_MODEL, 0.9, names).score == photo.score
+    alone = score_pair(DEFAULT_MATCH_MODEL, None, names)
+    assert (alone.decision, alone.name_reasons) == ("different", ("no words to compare",))
+
+
 def test_a_name_alone_scores_its_own_similarity() -> None:
     names = DEFAULT_NAME_MODEL.compare("Nike Air Max white", "Nike Air Max kids")
     match = score_pair(DEFAULT_MATCH_MODEL, None, names)

@@ -14,6 +14,11 @@ def test_a_word_in_every_name_tells_less_than_one_in_few() -> None:
     assert SHOP.weight("acme") < SHOP.weight("bike") < SHOP.weight("red") < SHOP.weight("tandem")
 
 
+def test_an_amount_in_every_name_tells_little() -> None:
+    shop = WordStatistics.of(normalise(f"cola {number} 500ml") for number in range(400))
+    assert shop.weight("0.5l") < 1
+
+
 def test_without_names_a_word_is_weighed_by_its_looks() -> None:
     for word in ("with", "ab", "bicycle", "70d"):
         assert abs(NO_STATISTICS.weight(word) - 4 * looks(word)) < 1e-9

@@ -22,7 +22,7 @@ def test_without_a_catalog_the_photo_decides(bundle: Bundle) -> None:
 
 
 def test_neighbours_speak_where_the_photo_does_not(bundle: Bundle) -> None:
-    neighbours = [near("Warm/Yellow", 0.9, 0.95)]
+    neighbours = [near("Warm/Yellow", 0.9, None)]
     found = Categoriser.of(bundle).categorise(neighbours, FLAT, None, "Yellow paint")
     assert found.path == "Warm/Yellow"
     assert found.evidence[0].id == "p1"

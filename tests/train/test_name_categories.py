@@ -37,7 +37,9 @@ def test_probabilities_sum_to_one(learnt: NameCategories) -> None:
 def test_a_name_of_known_pieces_lifts_its_category_and_lowers_the_others(
     learnt: NameCategories,
 ) -> None:
-    lift = learnt.opinion("red truck").lift
+    opinion = learnt.opinion("red truck")
+    assert opinion is not None
+    lift = opinion.lift
     assert lift["Vehicle/Truck"] > 1 > max(lift["Vehicle/Bike"], lift["Home/Mug"])
 
 
@@ -56,3 +58,19 @@ def test_two_categories_are_enough_and_one_is_not() -> None:
     assert found.probabilities(["a truck"])[0, found.classes.index("Vehicle/Truck")] > 0.5
     assert learn_name_categories([one for one in two if one[1] == "Vehicle/Bike"]) is None
     assert learn_name_categories([]) is None
+
+
+@pytest.mark.parametrize("name", ["", "-", "🎉", "ßß"])
+def test_a_name_of_unknown_pieces_has_no_opinion(learnt: NameCategories, name: str) -> None:
+    assert learnt.opinion(name) is None
+
+
+def test_the_more_of_a_name_is_unknown_the_less_it_says(learnt: NameCategories) -> None:
+    known, partly = (learnt.opinion(name) for name in ("bike", "bike qzjvx wqpxz jqvzk"))
+    assert known is not None
+    assert partly is not None
+    assert known.lift["Vehicle/Bike"] > partly.lift["Vehicle/Bike"]
+
+
+def test_names_without_words_teach_nothing() -> None:
+    assert learn_name_categories([("-", "A"), ("!", "B"), ("", "C")]) is None

@@ -7,11 +7,12 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import StratifiedGroupKFold
 
+from catalog.names.common import NamePair, PairFeatures
 from catalog.names.model import NameModel
-from catalog.names.pairs import NamePair, PairFeatures
 from catalog.names.words import WordStatistics
 
 Floats = NDArray[np.float64]
@@ -37,7 +38,11 @@ _TREE: Final[dict[str, Any]] = {
 
 
 def fit_names(
-    pairs: Sequence[NamePair], same: Bools, statistics: WordStatistics, seed: int = 0
+    pairs: Sequence[NamePair],
+    same: Bools,
+    statistics: WordStatistics,
+    groups: Sequence[str],
+    seed: int = 0,
 ) -> tuple[NameModel, Floats]:
     """Fit a logistic regression over features and words, and boosted trees over the features.
 
@@ -48,6 +53,7 @@ def fit_names(
         pairs: with words weighed by ``statistics``.
         same: bool [N], whether each pair is one product; as many of either kind as there are folds.
         statistics: of the shop's names.
+        groups: pairs of one group are in one fold, as those of one product should be.
         seed: of the folds and the trees.
 
     Returns:
@@ -58,7 +64,7 @@ def fit_names(
         return _fit_trees(some, are, seed)
 
     learners = (_fit_words, with_trees)
-    apart = np.column_stack([_out_of_fold(learn, pairs, same, seed) for learn in learners])
+    apart = np.column_stack([_out_of_fold(learn, pairs, same, groups, seed) for learn in learners])
     shares, bias = _mix(apart, same)
     words, trees = (learn(pairs, same) for learn in learners)
     model = NameModel(
@@ -69,6 +75,7 @@ def fit_names(
         trees=trees.trees if shares[1] else None,
         trees_share=shares[1],
         statistics=statistics,
+        equal_is_same=False,
     )
     return model, bias + apart @ shares
 
@@ -77,11 +84,12 @@ def _out_of_fold(
     learn: Callable[[Sequence[NamePair], Bools], NameModel],
     pairs: Sequence[NamePair],
     same: Bools,
+    groups: Sequence[str],
     seed: int,
 ) -> Floats:
     logits = np.zeros(len(pairs))
-    folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
-    for rows, others in folds.split(logits, same):
+    folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=seed)
+    for rows, others in folds.split(logits, same, groups):
         model = learn([pairs[row] for row in rows], same[rows])
         logits[others] = model.logits([pairs[row] for row in others])
     return logits
@@ -89,14 +97,15 @@ def _out_of_fold(
 
 def _mix(parts: Floats, same: Bools) -> tuple[Floats, float]:
     """Weights, none below zero, and the bias of a sum of log odds (Platt 1999)."""
+    weights = np.zeros(parts.shape[1])
     used = np.ones(parts.shape[1], bool)
-    while True:
+    while used.any():
         fitted = LogisticRegression(C=1e3).fit(parts[:, used], same)
-        weights = np.zeros(parts.shape[1])
-        weights[used] = fitted.coef_[0]
-        if weights.min() >= 0 or used.sum() == 1:
+        if fitted.coef_.min() >= 0:
+            weights[used] = fitted.coef_[0]
             return weights, float(fitted.intercept_[0])
-        used[weights.argmin()] = False
+        used[np.flatnonzero(used)[fitted.coef_[0].argmin()]] = False
+    return weights, float(logit(same.mean()))
 
 
 def _fit_words(pairs: Sequence[NamePair], same: Bools) -> NameModel:
@@ -104,7 +113,7 @@ def _fit_words(pairs: Sequence[NamePair], same: Bools) -> NameModel:
     deviation = features.std(axis=0) + 1e-6
     scale = _FEATURES_DEVIATION / deviation
     centre = features.mean(axis=0)
-    names = sorted({(kind, word) for pair in pairs for kind, word in _said(pair)})
+    names = sorted({said for pair in pairs for said in _said(pair)})
     places = {said: place for place, said in enumerate(names)}
     columns = [places[said] for pair in pairs for said in _said(pair)]
     ends = np.cumsum([0, *(len(pair.shared) + len(pair.apart) for pair in pairs)])

@@ -104,7 +104,8 @@ def _decided(model: MatchModel, scores: Floats, same: Bools, precision: float) -
     same_at = float(thresholds[enough[0]]) if len(enough) else 1.0
     order = np.argsort(scores, kind="stable")
     different = np.cumsum(~same[order]) / np.arange(1, len(order) + 1)
-    sure = np.flatnonzero(different >= precision)
+    last = np.append(np.diff(scores[order]) > 0, True)  # of equal scores: all are in or none
+    sure = np.flatnonzero((different >= precision) & last)
     different_at = float(scores[order][sure[-1]]) if len(sure) else 0.0
     shown = np.linspace(0, len(thresholds) - 1, min(_CURVE, len(thresholds))).round().astype(int)
     curve = np.column_stack([thresholds, right[:-1], found[:-1]])[shown].round(4)

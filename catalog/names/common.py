@@ -8,15 +8,23 @@ import math
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import JaroWinkler, Levenshtein
 
 from catalog.names import quantities
 from catalog.names.form import DIGIT, Name, found_codes, squash
 from catalog.names.words import WordStatistics, trigrams
+
+# Neighbouring words that another name may write as one.
+_LONGEST_RUN: Final = 3
+# Letters of a word with a digit that a longer one of the other name may hold.
+_CODE: Final = 4
 
 
 @dataclass(frozen=True)
@@ -27,13 +35,46 @@ class Profile:
         name: in normal form.
         words: weight of each stem, amounts among them.
         grams: TF-IDF vector of its three-letter pieces, of unit length.
-        length: Euclidean norm of the words' weights.
     """
 
     name: Name
     words: Mapping[str, float]
     grams: Mapping[str, float]
-    length: float
+
+    @cached_property
+    def length(self) -> float:
+        """Euclidean norm of the words' weights."""
+        return math.sqrt(sum(weight * weight for weight in self.words.values()))
+
+    @cached_property
+    def total(self) -> float:
+        """Sum of the words' weights."""
+        return sum(self.words.values())
+
+    @cached_property
+    def numbers(self) -> frozenset[str]:
+        """The words with a digit."""
+        return frozenset(word for word in self.words if DIGIT.search(word))
+
+    @cached_property
+    def squashed(self) -> frozenset[str]:
+        """The words without points and hyphens."""
+        return frozenset(map(squash, self.words))
+
+    @cached_property
+    def runs(self) -> Mapping[str, tuple[str, ...]]:
+        """Two or three neighbouring words written as one, and which these are."""
+        terms = self.name.terms
+        return {
+            squash("".join(terms[place : place + length])): terms[place : place + length]
+            for length in range(2, _LONGEST_RUN + 1)
+            for place in range(len(terms) - length + 1)
+        }
+
+    @cached_property
+    def neighbours(self) -> frozenset[tuple[str, str]]:
+        """Words that stand side by side."""
+        return frozenset(pairwise(self.name.terms))
 
 
 def profile(name: Name, statistics: WordStatistics) -> Profile:
@@ -44,12 +85,7 @@ def profile(name: Name, statistics: WordStatistics) -> Profile:
         for gram, count in Counter(trigrams(name.text)).items()
     }
     norm = math.sqrt(sum(weight * weight for weight in grams.values())) or 1.0
-    return Profile(
-        name,
-        words,
-        {gram: weight / norm for gram, weight in grams.items()},
-        math.sqrt(sum(weight * weight for weight in words.values())),
-    )
+    return Profile(name, words, {gram: weight / norm for gram, weight in grams.items()})
 
 
 class PairFeatures(NamedTuple):
@@ -117,22 +153,23 @@ class NamePair:
     """
 
     features: PairFeatures
-    shared: frozenset[str]
-    apart: frozenset[str]
+    shared: tuple[str, ...]
+    apart: tuple[str, ...]
 
 
 def name_pair(left: Profile, right: Profile) -> NamePair:
     """Set two names side by side."""
     a, b = sorted((left, right), key=lambda one: one.name.text)
-    shared = a.words.keys() & b.words.keys()
-    sides = _Side(a, b), _Side(b, a)
+    shared = tuple(word for word in a.words if word in b.words)
+    alike = _alike(a, b)
+    sides = _Side(a, b, alike), _Side(b, a, alike.T)
     heaviest = [*sorted((a.words[word] for word in shared), reverse=True)[:2], 0.0, 0.0]
     covered = sorted(side.covered for side in sides)
     apart = sorted(max(side.apart.values(), default=0.0) for side in sides)
     all_apart = sorted(sum(side.apart.values()) for side in sides)
     numbers_apart = sorted(sum(side.numbers.values()) for side in sides)
     codes = {squash(code) for side in sides for code in side.found}
-    alike = sorted(side.alike for side in sides)
+    alikes = sorted(side.alike for side in sides)
     features = PairFeatures(
         covered_least=covered[0],
         covered_most=covered[1],
@@ -144,7 +181,7 @@ def name_pair(left: Profile, right: Profile) -> NamePair:
         shared_second=heaviest[1],
         word_cosine=sum(a.words[word] ** 2 for word in shared) / (a.length * b.length or 1.0),
         gram_cosine=sum(weight * b.grams.get(gram, 0.0) for gram, weight in a.grams.items()),
-        shared_numbers=sum(a.words[word] for word in shared if DIGIT.search(word)),
+        shared_numbers=sum(a.words[word] for word in a.words if word in b.numbers),
         numbers_apart_least=numbers_apart[0],
         numbers_apart_most=numbers_apart[1],
         numbers_alike=_numbers_alike(sides[0].numbers, sides[1].numbers),
@@ -156,30 +193,33 @@ def name_pair(left: Profile, right: Profile) -> NamePair:
         partial=fuzz.partial_ratio(a.name.text, b.name.text) / 100,
         token_set=fuzz.token_set_ratio(a.name.text, b.name.text) / 100,
         jaro_winkler=JaroWinkler.similarity(a.name.text, b.name.text),
-        alike_least=alike[0],
-        alike_most=alike[1],
-        shared_pairs=_shared_pairs(a.name, b.name),
+        alike_least=alikes[0],
+        alike_most=alikes[1],
+        shared_pairs=len(a.neighbours & b.neighbours)
+        / (min(len(a.neighbours), len(b.neighbours)) or 1),
     )
-    return NamePair(features, frozenset(shared), frozenset(sides[0].apart) | set(sides[1].apart))
+    return NamePair(features, shared, (*sides[0].apart, *sides[1].apart))
 
 
 class _Side:
-    """One side's words as the other sees them."""
+    """One side's words as the other sees them; ``alike`` is float32 [words here, words there]."""
 
-    def __init__(self, here: Profile, there: Profile) -> None:
+    def __init__(self, here: Profile, there: Profile, alike: NDArray[np.float32]) -> None:
         self.here = here
         self.there = there
         self.apart = {
-            word: weight
-            for word, weight in here.words.items()
-            if word not in there.words and not _joined(word, there.name)
+            word: weight for word, weight in here.words.items() if word not in there.words
         }
-        self.numbers = {word: w for word, w in self.apart.items() if DIGIT.search(word)}
+        if self.apart:
+            for word in self._written_otherwise():
+                self.apart.pop(word, None)
+        self.numbers = {word: self.apart[word] for word in here.numbers & self.apart.keys()}
         self.found = found_codes(here.name.codes, there.name)
+        self._alike = alike
 
     @property
     def covered(self) -> float:
-        return 1 - sum(self.apart.values()) / (sum(self.here.words.values()) or 1.0)
+        return 1 - sum(self.apart.values()) / (self.here.total or 1.0)
 
     @property
     def alike(self) -> float:
@@ -187,22 +227,42 @@ class _Side:
             return 1.0
         if not self.there.words:
             return 0.0
-        alike = process.cdist(
-            list(self.apart), list(self.there.words), scorer=JaroWinkler.similarity
-        ).max(axis=1)
-        weights = list(self.apart.values())
-        return float(alike @ weights) / sum(weights)
+        weights = np.array([self.apart.get(word, 0.0) for word in self.here.words])
+        return float(self._alike.max(axis=1) @ weights / weights.sum())
+
+    def _written_otherwise(self) -> list[str]:
+        """Words that the other side writes apart, joined, or with other points and hyphens."""
+        there = self.there
+        found = [
+            word
+            for word in self.apart
+            if (squashed := squash(word)) in there.squashed
+            or squashed in there.runs
+            or (word in self.here.numbers and len(squashed) >= _CODE and _within(squashed, there))
+        ]
+        for joined, words in self.here.runs.items():
+            if joined in there.squashed:
+                found += words
+        return found
 
 
-def _joined(word: str, name: Name) -> bool:
-    squashed = squash(word)
-    return len(squashed) >= 3 and squashed in name.squashed
+def _within(squashed: str, there: Profile) -> bool:
+    """Whether a number is part of one of the other's: `lds4821` in `lds4821ww`."""
+    return any(squashed in other for other in there.squashed)
+
+
+def _alike(left: Profile, right: Profile) -> NDArray[np.float32]:
+    """How alike the spellings of their words are, float32 [words left, words right]."""
+    if not left.words or not right.words:
+        return np.zeros((len(left.words), len(right.words)), np.float32)
+    found: NDArray[np.float32] = process.cdist(
+        list(left.words), list(right.words), scorer=JaroWinkler.similarity, dtype=np.float32
+    )
+    return found
 
 
 def _numbers_alike(left: Collection[str], right: Collection[str]) -> float:
-    return max((Levenshtein.normalized_similarity(a, b) for a in left for b in right), default=0.0)
-
-
-def _shared_pairs(left: Name, right: Name) -> float:
-    a, b = (set(pairwise(name.terms)) for name in (left, right))
-    return len(a & b) / (min(len(a), len(b)) or 1)
+    if not left or not right:
+        return 0.0
+    scorer = Levenshtein.normalized_similarity
+    return float(process.cdist(list(left), list(right), scorer=scorer).max())
