@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,11 @@ import numpy as np
 import pytest
 
 from catalog.errors import InvalidBundle
-from inference.bundle import Bundle, read_bundle, write_bundle
+from catalog.match import DEFAULT_MATCH_MODEL
+from catalog.names import DEFAULT_NAME_MODEL
+from catalog.names.categories import write_name_categories
+from inference.bundle import Bundle, read_bundle, rewrite_match, write_bundle
+from train.name_categories import learn_name_categories
 
 
 @pytest.fixture
@@ -22,11 +27,10 @@ def change(bundle: Path, **fields: Any) -> None:
 
 
 def fields_of(bundle: Bundle) -> dict[str, Any]:
-    return {
-        key: value
-        for key, value in dict(bundle.document).items()
-        if key not in ("version", "variants", "schema_version", "prototypes", "examples", "match")
-    }
+    """Of its document, what `write_bundle` does not make itself."""
+    made = {"version", "variants", "schema_version", "prototypes", "match", "names"}
+    files = {"examples", "tags", "name_categories"}
+    return {key: value for key, value in dict(bundle.document).items() if key not in made | files}
 
 
 def test_a_bundle_reads_as_it_was_written(bundle: Bundle) -> None:
@@ -175,3 +179,34 @@ def test_the_version_follows_from_the_content_alone(bundle: Bundle, tmp_path: Pa
     other = write_bundle(tmp_path / "other", fields, graphs, files=examples)
     assert same.document.version == bundle.document.version != other.document.version
     assert read_bundle(tmp_path / "other").document == other.document
+
+
+def test_what_names_say_goes_with_the_bundle_and_through_a_new_match_model(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    learnt = learn_name_categories([("red paint", "Warm/Red"), ("blue paint", "Cool/Blue")] * 5)
+    assert learnt is not None
+    write_name_categories(tmp_path / "learnt.npz", learnt)
+    graphs = {"fp32": (bundle.graph("fp32"), {})}
+    files = {"name_categories": tmp_path / "learnt.npz"}
+    first = write_bundle(tmp_path / "first", fields_of(bundle), graphs, files=files)
+    second = rewrite_match(first, tmp_path / "second", DEFAULT_MATCH_MODEL, "pairs.csv")
+    for written in (first, second):
+        read = read_bundle(written.directory).name_categories
+        assert read is not None
+        assert read.opinion("red") == learnt.opinion("red")
+    assert bundle.name_categories is None
+
+
+def test_a_names_model_that_is_none_is_refused_when_it_is_read(
+    bundle: Bundle, tmp_path: Path
+) -> None:
+    model = replace(DEFAULT_MATCH_MODEL, names=replace(DEFAULT_NAME_MODEL, bias=-3.0))
+    written = rewrite_match(bundle, tmp_path / "new", model, "pairs.csv")
+    assert read_bundle(written.directory).match_model == model
+    names = written.directory / "names.json"
+    names.write_text(names.read_text(encoding="utf-8").replace("-3.0", '"x"'), encoding="utf-8")
+    with pytest.raises(InvalidBundle, match="the file of names was changed"):
+        read_bundle(written.directory)
+    with pytest.raises(InvalidBundle, match="cannot be read"):
+        _ = Bundle(written.directory, written.document).match_model
