@@ -13,7 +13,6 @@ from catalog.path_words import path_affinities
 from catalog.pool import (
     CategoriseWeights,
     Floats,
-    hand_on,
     loudness,
     pool,
     tally,
@@ -123,15 +122,15 @@ def categorise(
             with k_j = exp((similarity_j - floor) / temperature), once over the image similarities
             and once over those of names: without a near neighbour v is flat and says nothing
 
-    v_words lets every category vote with how well the words of its path fit those of the name.
-    After mixing each with a flat one (`smoothing`),
+    After mixing each with a flat one (`smoothing`), the parts that are there are pooled,
 
-        pool(c) ~ m(c)^classifier * v_image(c)^image * v_name(c)^name * v_words(c)^words
-                  * l(c)^suggester
+        pool(c) ~ m(c)^classifier * v_image(c)^image * l(c)^suggester
 
-    with l(c) how many times likelier the name makes the category by the shop's own names, 1 for
-    categories that they do not know. Without a photo it is how likely, with an exponent of its own.
-    An absent part drops out and hands some of its exponent on (`pool.hand_on`).
+    with l(c) how many times likelier the name makes the category by the shop's own names, or how
+    likely where there is no photo; of categories that those do not know, what v_name says. A bundle
+    without names has v_name(c)^name * v_words(c)^words for it, where v_words lets every category
+    vote with how well the words of its path fit those of the name. The exponents are those of
+    `CategoriseWeights.exponents`.
 
     Neighbours that score `same_at` or more, and that photo and name each take for the same product
     by themselves, decide: with q the best such score and s(c) their votes by score,
@@ -159,7 +158,7 @@ def categorise(
     if not paths:
         return Categorisation(None, 0.0, "unknown", (), ())
     parts = _parts(neighbours, class_probabilities, name, paths, weights, familiarity, opinion)
-    probabilities = pool(parts, weights.smoothing, len(paths))
+    probabilities = pool(parts, weights.exponents(parts), weights.smoothing, len(paths))
     conflicting = {neighbour.id for neighbour in neighbours if neighbour.conflict}
     same = [e for e in evidence if e.id not in conflicting and _is_same(e, model)]
     if same:
@@ -208,7 +207,7 @@ def suggest_tags(
     if not paths:
         return []
     parts = _parts(near, None, name, paths, weights, opinion=opinion)
-    probabilities = pool(parts, weights.smoothing, len(paths))
+    probabilities = pool(parts, weights.exponents(parts), weights.smoothing, len(paths))
     order = np.argsort(-probabilities, kind="stable")
     return [CategoryScore(paths[i], float(probabilities[i])) for i in order]
 
@@ -244,37 +243,42 @@ def _parts(
     weights: CategoriseWeights,
     familiarity: float | None = None,
     opinion: NameOpinion | None = None,
-) -> list[tuple[float, Floats]]:
-    """The parts that are there, each with its exponent; none for what is absent."""
-    parts: list[tuple[float, Floats]] = []
+) -> dict[str, Floats]:
+    """What each part that is there says of the paths."""
+    parts: dict[str, Floats] = {}
     if class_probabilities:
         prototypes = {
             n.path: n.prototype_similarity for n in neighbours if n.prototype_similarity is not None
         }
-        shares = with_novel(class_probabilities, prototypes, familiarity, paths, weights)
-        parts.append((weights.classifier, shares))
+        parts["classifier"] = with_novel(
+            class_probabilities, prototypes, familiarity, paths, weights
+        )
     images = [(n.path, n.image_similarity) for n in neighbours if n.image_similarity is not None]
     names = [(n.path, n.name_similarity) for n in neighbours if n.name_similarity is not None]
-    for exponent, floor, temperature, near in (
-        (weights.image, weights.image_floor, weights.image_temperature, images),
-        (weights.name, weights.name_floor, weights.name_temperature, names),
+    for part, floor, temperature, near in (
+        ("image", weights.image_floor, weights.image_temperature, images),
+        ("name", weights.name_floor, weights.name_temperature, names),
     ):
         if near:
             counts = loudness([similarity for _, similarity in near], floor, temperature)
-            parts.append((exponent, vote([path for path, _ in near], counts, paths)))
-    parts = hand_on(parts, weights.classifier + weights.image + weights.name)
-    if name is not None:
+            parts[part] = vote([path for path, _ in near], counts, paths)
+    if opinion is not None:
+        by_name = parts.pop("name", np.full(len(paths), 1 / len(paths)))
+        part, said = (
+            ("suggester", opinion.lift)
+            if class_probabilities
+            else ("suggester_alone", opinion.probabilities)
+        )
+        unknown = by_name * len(paths) if class_probabilities else by_name
+        parts[part] = np.array(
+            [said.get(path, other) for path, other in zip(paths, unknown.tolist(), strict=True)]
+        )
+    elif name is not None:
         name = normalise(name) if isinstance(name, str) else name
         fits = path_affinities(name, paths).tolist()
         if max(fits) > weights.words_floor:
             counts = loudness(fits, weights.words_floor, weights.words_temperature)
-            parts.append((weights.words, vote(paths, counts, paths)))
-    if opinion is not None and class_probabilities:
-        lift = np.array([opinion.lift.get(path, 1.0) for path in paths])
-        parts.append((weights.suggester, lift))
-    elif opinion is not None:
-        shares = np.array([opinion.probabilities.get(path, 1 / len(paths)) for path in paths])
-        parts.append((weights.suggester_alone, shares))
+            parts["words"] = vote(paths, counts, paths)
     return parts
 
 

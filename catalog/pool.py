@@ -5,8 +5,8 @@ Annotated Bibliography" (https://doi.org/10.1214/ss/1177013825).
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,8 @@ class CategoriseWeights:
         suggester, suggester_alone: exponents of what the shop's own names say of a name, beside a
             photo and without one.
         little: a classifier whose best probability is below this says little.
+        learnt: exponents of a shop's own, by which parts are there (`together`), then by part; for
+            other combinations those above hold.
     """
 
     classifier: float = 0.6
@@ -59,6 +61,7 @@ class CategoriseWeights:
     words_temperature: float = 0.1
     suggester: float = 0.5
     suggester_alone: float = 1.0
+    learnt: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         positive = (
@@ -69,18 +72,35 @@ class CategoriseWeights:
             "novel_temperature",
             "smoothing",
         )
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if not 0 <= value < np.inf or (field.name in positive and value == 0):
+        own = {name: value for name, value in vars(self).items() if name != "learnt"}
+        for parts, exponents in self.learnt.items():
+            own |= {f"learnt.{parts}.{part}": value for part, value in exponents.items()}
+        for name, value in own.items():
+            if not 0 <= value < np.inf or (name in positive and value == 0):
                 raise InvalidRequest(
                     f"A weight of categorising is {value}.",
-                    where=field.name,
-                    fix=f"Give a finite number, {'over' if field.name in positive else 'from'} 0.",
+                    where=name,
+                    fix=f"Give a finite number, {'over' if name in positive else 'from'} 0.",
                 )
+
+    def exponents(self, parts: Collection[str]) -> dict[str, float]:
+        """The exponent of each part that is there.
+
+        Unless they were learnt for just these parts, the classifier, the photos and the names are
+        scaled by sqrt(sum of all three exponents / sum of those there): an absent part hands some
+        of its weight on.
+        """
+        learnt = self.learnt.get(together(parts))
+        if learnt is not None:
+            return {part: learnt[part] for part in parts}
+        three = ("classifier", "image", "name")
+        there = sum(getattr(self, part) for part in three if part in parts)
+        scale = math.sqrt((self.classifier + self.image + self.name) / there) if there else 1.0
+        return {part: getattr(self, part) * (scale if part in three else 1.0) for part in parts}
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values that `from_json` reads back as equal weights."""
-        return asdict(self)
+        return {**vars(self), "learnt": {key: dict(own) for key, own in self.learnt.items()}}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "CategoriseWeights":
@@ -90,13 +110,23 @@ class CategoriseWeights:
             InvalidRequest: a field is unknown, not a number or out of its range.
         """
         try:
-            return cls(**{name: float(value) for name, value in data.items()})
-        except (TypeError, ValueError) as error:
+            own = {name: float(value) for name, value in data.items() if name != "learnt"}
+            learnt = {
+                str(parts): {str(part): float(value) for part, value in exponents.items()}
+                for parts, exponents in data.get("learnt", {}).items()
+            }
+            return cls(**own, learnt=learnt)
+        except (AttributeError, TypeError, ValueError) as error:
             raise InvalidRequest(
                 f"The weights of categorising cannot be read: {error}.",
                 where="categorise weights",
                 fix="Write them with CategoriseWeights.to_json.",
             ) from error
+
+
+def together(parts: Collection[str]) -> str:
+    """What a combination of parts is called in `CategoriseWeights.learnt`."""
+    return "+".join(sorted(parts))
 
 
 def with_novel(
@@ -159,28 +189,27 @@ def vote(voters: Sequence[str], counts: Floats, paths: Sequence[str]) -> Floats:
     return votes
 
 
-def hand_on(parts: Sequence[tuple[float, Floats]], total: float) -> list[tuple[float, Floats]]:
-    """Scales exponents by sqrt(total / their sum): absent parts hand some of their weight on.
-
-    `total` is the sum of the exponents of all parts, with those that are absent.
-    """
-    present = sum(exponent for exponent, _ in parts)
-    scale = math.sqrt(total / present) if present else 1.0
-    return [(scale * exponent, part) for exponent, part in parts]
-
-
-def pool(parts: Sequence[tuple[float, Floats]], smoothing: float, size: int) -> Floats:
-    """One distribution over `size` paths, from (exponent, distribution) parts.
+def pool(
+    parts: Mapping[str, Floats], exponents: Mapping[str, float], smoothing: float, size: int
+) -> Floats:
+    """One distribution over `size` paths, from distributions and their exponents.
 
     Args:
         parts: each float64 [size]; need not sum to 1.
+        exponents: of each part.
         smoothing: share of each part that is spread evenly, over 0, so that none can veto.
 
     Returns:
         float64 [size], sums to 1; flat without parts.
     """
     logs = np.zeros(size)
-    for exponent, part in parts:
-        logs += exponent * np.log((1 - smoothing) * part / part.sum() + smoothing / size)
+    for name, part in parts.items():
+        logs += exponents[name] * log_smoothed(part, smoothing)
     pooled = np.exp(logs - logs.max())
     return np.asarray(pooled / pooled.sum(), dtype=np.float64)
+
+
+def log_smoothed(part: Floats, smoothing: float) -> Floats:
+    """Logarithm of a distribution over the last axis, mixed with a flat one."""
+    shares = part / part.sum(axis=-1, keepdims=True)
+    return np.asarray(np.log((1 - smoothing) * shares + smoothing / part.shape[-1]))

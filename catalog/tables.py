@@ -32,7 +32,7 @@ def read_bytes(uri: str, limits: ImageLimits = DEFAULT_LIMITS, *, where: str = "
         ImageTooLarge: over ``limits.max_bytes``.
     """
     try:
-        filesystem, path = _open_filesystem(uri)
+        filesystem, path = open_filesystem(uri)
         with filesystem.open_input_file(path) as file:
             size = file.size()
             if size > limits.max_bytes:
@@ -77,7 +77,7 @@ def read_records(source: str) -> Iterator[tuple[int, dict[str, str]]]:
         )
     reader = {".csv": _csv, ".parquet": _parquet}.get(suffix, _ndjson)
     try:
-        filesystem, path = _open_filesystem(source)
+        filesystem, path = open_filesystem(source)
         with filesystem.open_input_file(path) as file:
             yield from reader(file, source)
     except FileNotFoundError as error:
@@ -86,7 +86,8 @@ def read_records(source: str) -> Iterator[tuple[int, dict[str, str]]]:
         raise InvalidManifest(f"cannot be read ({error}).", where=source) from error
 
 
-def _open_filesystem(uri: str) -> tuple[Any, str]:
+def open_filesystem(uri: str) -> tuple[Any, str]:
+    """The pyarrow filesystem of a path or URI, and the path in it."""
     if "://" in uri:
         filesystem, path = pafs.FileSystem.from_uri(uri)
         return filesystem, path

@@ -81,6 +81,7 @@ def export_run(
             },
             "embedding_id": embedding_id(network, mirror=mirror),
             "embedding_dimension": network.architecture.embedding,
+            "categorise": run.document.categorise or None,
             "provenance": {**_provenance(run, parity), "mirror": mirror},
         }
         prototypes = network.prototypes.numpy() if len(network.prototypes) else None

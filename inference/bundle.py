@@ -24,6 +24,7 @@ from catalog.images import ImageSpec
 from catalog.match import DEFAULT_MATCH_MODEL, MatchModel
 from catalog.names import DEFAULT_NAME_MODEL, NameModel
 from catalog.names.categories import NameCategories, read_name_categories
+from catalog.pool import CategoriseWeights
 from catalog.tags import TagModel, read_tag_model
 from catalog.tree import CategoryTree
 
@@ -110,6 +111,8 @@ class BundleDocument(_Part):
             writes it; None in bundles made before there were any.
         examples: training photos to show, as `catalog.examples` writes them; None likewise.
         tags: the tag model, as `catalog.tags` writes it; None without one.
+        categorise: how parts are weighed, as `CategoriseWeights.to_json` writes it; None for the
+            default.
         match: the match model without what compares names, as JSON.
         name_categories: what a name says of its category, as `catalog.names.categories` writes it;
             None where the shop's products had no names.
@@ -131,6 +134,7 @@ class BundleDocument(_Part):
     tags: KeptFile | None = None
     name_categories: KeptFile | None = None
     names: KeptFile | None = None
+    categorise: dict[str, Any] | None = None
     match: dict[str, Any]
     provenance: dict[str, Any]
 
@@ -159,6 +163,11 @@ class Bundle:
         except (OSError, ValueError, InvalidRequest) as error:
             raise InvalidBundle(f"cannot be read ({error}).", where=str(file)) from error
         return MatchModel.from_json(self.document.match, names)
+
+    @property
+    def categorise_weights(self) -> CategoriseWeights:
+        """How the parts of categorising are weighed."""
+        return CategoriseWeights.from_json(self.document.categorise or {})
 
     def prototypes(self) -> NDArray[np.float32] | None:
         """Embeddings that stand for the training photos, float32 [P, D]; None in older bundles."""

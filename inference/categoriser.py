@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.categorise import (
+    DEFAULT_WEIGHTS,
     Categorisation,
     CategoryScore,
     Neighbour,
@@ -17,6 +18,7 @@ from catalog.categorise import (
 from catalog.familiarity import most_familiar
 from catalog.match import MatchModel
 from catalog.names.categories import NameCategories, NameOpinion
+from catalog.pool import CategoriseWeights
 from inference.bundle import Bundle
 
 _MOST_TAGS: Final = 10
@@ -30,6 +32,7 @@ class Categoriser:
         classes: that the classifier knows.
         certainty: probability from which no person need look.
         match: scores pairs of products.
+        weights: of the parts that are pooled.
         prototypes: float32 [P, D] of the training photos, where the bundle has them.
         name_categories: what a name says of its category, where the bundle has it.
     """
@@ -37,6 +40,7 @@ class Categoriser:
     classes: tuple[str, ...]
     certainty: float
     match: MatchModel
+    weights: CategoriseWeights = DEFAULT_WEIGHTS
     prototypes: NDArray[np.float32] | None = None
     name_categories: NameCategories | None = None
 
@@ -48,6 +52,7 @@ class Categoriser:
             document.classes,
             document.thresholds.certainty,
             bundle.match_model,
+            bundle.categorise_weights,
             bundle.prototypes(),
             bundle.name_categories,
         )
@@ -71,6 +76,7 @@ class Categoriser:
             self._named(neighbours, name),
             self._by_class(probabilities),
             self.match,
+            self.weights,
             certainty=self.certainty,
             name=name,
             familiarity=most_familiar(embedding, self.prototypes),
@@ -85,7 +91,7 @@ class Categoriser:
     def suggest(self, neighbours: Sequence[Neighbour], name: str) -> list[CategoryScore]:
         """The categories that a name speaks for, best first."""
         near = self._named(neighbours, name)
-        return suggest_tags(name, near, self.classes, opinion=self._opinion(name))
+        return suggest_tags(name, near, self.classes, self.weights, self._opinion(name))
 
     def _by_class(self, probabilities: NDArray[np.float32] | None) -> dict[str, float] | None:
         if probabilities is None:

@@ -13,7 +13,7 @@ from catalog.errors import CatalensError
 from catalog.images import ImageSpec, decode, jpeg_copy
 from catalog.manifest import BadRow, Row
 from catalog.tables import read_bytes
-from inference.session import Session, cores
+from inference.session import Prediction, Session, cores
 
 BATCH_SIZE = 32
 
@@ -36,6 +36,13 @@ class SeenRow:
     probabilities: NDArray[np.float32] | None = None
     embedding: NDArray[np.float32] | None = None
     copy: bytes | None = None
+
+    @property
+    def prediction(self) -> Prediction | None:
+        """Both as of a batch of one; None where the row has no photo."""
+        if self.probabilities is None or self.embedding is None:
+            return None
+        return Prediction(self.probabilities[None], self.embedding[None])
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from catalog.errors import InvalidBundle
 from catalog.images import ImageLimits, decode
+from inference.answers import AnswerPolicy
 from inference.bundle import BundleDocument, read_bundle
 from inference.categoriser import Categoriser
 from inference.devices import Device, GpuConfig, VariantName
 from inference.explain import covered, explanation
 from inference.session import Prediction, Session
-from serve.answers import AnswerPolicy
 from serve.batching import Batcher
 from serve.settings import Settings
 from serve.watch import Watch

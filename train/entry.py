@@ -7,8 +7,11 @@ import numpy as np
 import ray.train
 import ray.train.torch
 import torch
+from scipy.special import softmax
 
+from catalog.calibration import fit_temperature
 from catalog.examples import write_examples
+from catalog.pool import CategoriseWeights
 from catalog.tags import write_tag_model
 from train.data_check import find_issues, other_splits
 from train.data_issues import write_issues
@@ -19,6 +22,7 @@ from train.features import shared_features
 from train.folding import fold_normalisation
 from train.network import new_network, save_network
 from train.photos import open_photos
+from train.pooling import learn_pooling
 from train.progress import ProgressWriter, Step
 from train.recipes import RECIPES, Outcome
 from train.run import DATA_ISSUES, EXAMPLES, TAGS, WEIGHTS, HeldOut, write_predictions
@@ -127,6 +131,24 @@ def _learn_tags(worker: Worker, outcome: Outcome) -> dict[str, Any]:
     return learnt.to_json()
 
 
+def _learn_pooling(worker: Worker, outcome: Outcome) -> CategoriseWeights:
+    """What the parts of categorising weigh; the default where no photo was left out."""
+    rows = worker.photos.rows
+    if worker.job.config.recipe != "probe" and len(outcome.rows) == len(rows):
+        return CategoriseWeights()
+    truth = [rows[row].category or "" for row in outcome.rows]
+    temperature = fit_temperature(worker.job.classes, outcome.logits.numpy(), truth)
+    return learn_pooling(
+        rows,
+        outcome.rows,
+        softmax(outcome.logits.double().numpy() / temperature, axis=1),
+        outcome.embeddings,
+        np.array(worker.groups[1]),
+        worker.job.classes,
+        worker.job.config.seed,
+    )
+
+
 def _write(worker: Worker, outcome: Outcome) -> None:
     job, network = worker.job, worker.network
     judged = [worker.photos.rows[row] for row in outcome.rows]
@@ -149,5 +171,6 @@ def _write(worker: Worker, outcome: Outcome) -> None:
         "records": outcome.records,
         "restarts": outcome.restarts,
         "tags": _learn_tags(worker, outcome),
+        "categorise": _learn_pooling(worker, outcome).to_json(),
     }
     (job.directory / PREPARED / RESULT).write_text(json.dumps(result))

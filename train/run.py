@@ -43,6 +43,8 @@ class RunDocument:
         versions: of the libraries that decide the result.
         notes: what a person should know, such as classes with a single photo.
         restarts: the epoch that training went on from, each time workers were started again.
+        categorise: what photo, look-alikes and name weigh, as `CategoriseWeights.to_json` gives it;
+            empty in runs made before it was learnt.
         tags: how good the tag model is, as `train.tags.LearntTags.to_json` gives it; empty without.
     """
 
@@ -59,6 +61,7 @@ class RunDocument:
     notes: tuple[str, ...] = ()
     restarts: tuple[int, ...] = ()
     tags: dict[str, Any] = field(default_factory=dict)
+    categorise: dict[str, Any] = field(default_factory=dict)
     schema_version: int = field(default=SCHEMA_VERSION)
 
 

@@ -227,6 +227,7 @@ def _document(
         notes=(*manifest.notes, *_notes(photos, plan, held_out)),
         restarts=tuple(result["restarts"]),
         tags=result["tags"],
+        categorise=result["categorise"],
     )
 
 

@@ -109,6 +109,17 @@ COMMANDS = (
         ("catalens evaluate-matching shop-bundle-2 pairs.csv --split val --json figures.json",),
     ),
     Command(
+        "batch",
+        "scoring:batch",
+        "Classify or categorize a whole catalog offline, into a folder of Parquet files.\n\n"
+        "A job that was stopped goes on when it is run again. On a Ray cluster (RAY_ADDRESS) it "
+        "takes all of it.",
+        (
+            "catalens batch shop-bundle products.parquet scored.parquet",
+            "catalens batch shop-bundle photos/ s3://shop/scored --catalog s3://shop/catalog",
+        ),
+    ),
+    Command(
         "serve",
         "serving:serve",
         "Serve a bundle over HTTP until Ctrl-C.",

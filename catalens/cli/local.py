@@ -10,12 +10,12 @@ from catalog.categorise import Neighbour
 from catalog.errors import InvalidRequest
 from catalog.images import decode
 from catalog.match import score_pair
+from inference.answers import AnswerPolicy
 from inference.bundle import read_bundle
 from inference.categoriser import Categoriser
 from inference.explain import covered, explanation
 from inference.neighbours import find_neighbours
 from inference.session import Prediction, Session
-from serve.answers import AnswerPolicy
 
 
 class LocalBundle:

@@ -22,7 +22,7 @@ def run(*arguments: object) -> int:
 def test_the_commands_are_those_of_the_design() -> None:
     assert NAMES == [
         "sample", "train", "export", "evaluate", "import", "fit-matching", "evaluate-matching",
-        "serve", "classify", "compare", "categorize",
+        "batch", "serve", "classify", "compare", "categorize",
     ]  # fmt: skip
 
 
@@ -46,6 +46,7 @@ def test_each_help_shows_an_example_and_its_flags(
         ("import", ("--split", "--bad-rows", "--id-column", "share of bad rows above which")),
         ("fit-matching", ("--precision", "[default: 0.95]", "--image-root", "--max-bad")),
         ("evaluate-matching", ("--split", "--plot", "--json", "--image-root")),
+        ("batch", ("--catalog", "--top-k", "--part-rows", "[default: 1024]", "--split")),
         ("serve", ("--catalog", "--host", "--port", "[default: 8000]", "--device")),
         ("classify", ("--json", "--top-k", "--level")),
         ("compare", ("--left-photo", "--left-name", "--right-photo", "--right-name", "--json")),

@@ -4,9 +4,9 @@ import pytest
 from catalog.errors import InvalidRequest
 from catalog.tags import TagModel
 from catalog.tree import CategoryTree
+from inference.answers import AnswerPolicy
 from inference.bundle import Thresholds
 from inference.session import Prediction
-from serve.answers import AnswerPolicy
 
 TREE = CategoryTree(["Toys/Car", "Toys/Truck", "Food/Pear"])
 THRESHOLDS = Thresholds(certainty=0.8, unknown=0.35)

@@ -1,0 +1,167 @@
+"""How what photo, look-alikes and name say of a category is weighed, learnt on photos left out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from catalog.manifest import Row
+from catalog.names.categories import NameCategories
+from catalog.pool import CategoriseWeights, Floats, log_smoothed, loudness, together, vote
+from train.name_categories import learn_name_categories
+
+# What may be there together: a photo with and without a catalog, a name with and without a photo.
+_COMBINATIONS: Final = (
+    ("classifier",),
+    ("classifier", "image"),
+    ("classifier", "suggester"),
+    ("classifier", "image", "suggester"),
+    ("suggester_alone",),
+)
+_NEIGHBOURS: Final = 50
+_MOST_JUDGED: Final = 2_000
+# The default exponents count as much as so many photos would.
+_DEFAULTS_COUNT: Final = 10.0
+_BLOCK: Final = 256
+
+
+def learn_pooling(
+    rows: Sequence[Row],
+    judged: NDArray[np.int64],
+    probabilities: Floats,
+    embeddings: NDArray[np.float32],
+    groups: NDArray[np.int64],
+    classes: Sequence[str],
+    seed: int,
+) -> CategoriseWeights:
+    """Fit the exponents of the log-linear pool, a conditional logit (McFadden 1974).
+
+    Each combination of parts has its own, none below zero, drawn a little to the defaults. They
+    maximise the likelihood of the categories, so what is pooled is calibrated.
+
+    Args:
+        rows: of all N labelled photos.
+        judged: M of them, judged by a model that was not trained on their groups.
+        probabilities: float64 [M, classes] of those.
+        embeddings: float32 [N, D], unit length.
+        groups: int64 [N]; photos of one group show one product, or nearly.
+        classes: category paths.
+        seed: which photos count, where there are many.
+    """
+    chosen = np.arange(len(judged))
+    if len(judged) > _MOST_JUDGED:
+        chosen = np.random.default_rng(seed).permutation(chosen)[:_MOST_JUDGED]
+    weights = CategoriseWeights()
+    parts = {
+        "classifier": probabilities[chosen],
+        "image": _image_votes(rows, judged[chosen], embeddings, groups, classes, weights),
+        **_name_parts(rows, judged, chosen, groups, classes),
+    }
+    logs = {name: log_smoothed(part, weights.smoothing) for name, part in parts.items()}
+    places = {path: place for place, path in enumerate(classes)}
+    targets = np.array([places[rows[row].category or ""] for row in judged[chosen]])
+    learnt = {
+        together(combination): _fit(logs, combination, targets, weights)
+        for combination in _COMBINATIONS
+        if all(part in logs for part in combination)
+    }
+    return replace(weights, learnt=learnt)
+
+
+def _fit(
+    logs: Mapping[str, Floats],
+    parts: Sequence[str],
+    targets: NDArray[np.int64],
+    weights: CategoriseWeights,
+) -> dict[str, float]:
+    table = np.stack([logs[part] for part in parts], axis=2)
+    right = table[np.arange(len(targets)), targets]
+    defaults = np.array([weights.exponents(parts)[part] for part in parts])
+    penalty = _DEFAULTS_COUNT / len(targets)
+
+    def loss(exponents: Floats) -> tuple[float, Floats]:
+        scores = table @ exponents
+        scores -= scores.max(axis=1, keepdims=True)
+        shares = np.exp(scores)
+        sums = shares.sum(axis=1, keepdims=True)
+        shares /= sums
+        value = np.mean(np.log(sums[:, 0]) - scores[np.arange(len(targets)), targets])
+        slope = (np.einsum("nc,nck->nk", shares, table) - right).mean(axis=0)
+        apart = exponents - defaults
+        return float(value + 0.5 * penalty * apart @ apart), slope + penalty * apart
+
+    bounds = [(0.0, None)] * len(parts)
+    found = minimize(loss, defaults, jac=True, bounds=bounds, method="L-BFGS-B").x
+    return dict(zip(parts, found.tolist(), strict=True))
+
+
+def _image_votes(
+    rows: Sequence[Row],
+    judged: NDArray[np.int64],
+    embeddings: NDArray[np.float32],
+    groups: NDArray[np.int64],
+    classes: Sequence[str],
+    weights: CategoriseWeights,
+) -> Floats:
+    """What the photos of other groups nearest to each say, as the catalog's would."""
+    votes = []
+    most = min(_NEIGHBOURS, len(rows))
+    for start in range(0, len(judged), _BLOCK):
+        block = judged[start : start + _BLOCK]
+        cosines = embeddings[block] @ embeddings.T
+        cosines[groups[block][:, None] == groups[None]] = -1.0
+        for found in cosines:
+            near = np.argpartition(-found, most - 1)[:most]
+            counts = loudness(found[near].tolist(), weights.image_floor, weights.image_temperature)
+            votes.append(vote([rows[row].category or "" for row in near], counts, classes))
+    return np.stack(votes)
+
+
+def _name_parts(
+    rows: Sequence[Row],
+    judged: NDArray[np.int64],
+    chosen: NDArray[np.int64],
+    groups: NDArray[np.int64],
+    classes: Sequence[str],
+) -> dict[str, Floats]:
+    """What the names say, by models of the names of other groups; nothing without names."""
+    if not all(rows[row].name for row in judged):
+        return {}
+    shares, lifts = np.ones((2, len(judged), len(classes)))
+    for part in _folds(judged, groups):
+        left_out = set(groups[judged[part]].tolist())
+        others = {
+            row.id: (row.name, row.category)
+            for row, group in zip(rows, groups.tolist(), strict=True)
+            if row.name and row.category and group not in left_out
+        }
+        model = learn_name_categories(list(others.values()))
+        if model is None:
+            return {}
+        for place in part:
+            shares[place], lifts[place] = _heard(model, rows[judged[place]].name or "", classes)
+    return {"suggester": lifts[chosen], "suggester_alone": shares[chosen]}
+
+
+def _folds(
+    judged: NDArray[np.int64], groups: NDArray[np.int64], count: int = 5
+) -> list[NDArray[np.intp]]:
+    """Places of the judged photos, in parts; one where most photos are not judged anyway."""
+    if len(np.unique(groups[judged])) < 0.5 * len(np.unique(groups)):
+        return [np.arange(len(judged))]
+    return [np.flatnonzero(groups[judged] % count == fold) for fold in range(count)]
+
+
+def _heard(model: NameCategories, name: str, classes: Sequence[str]) -> tuple[Floats, Floats]:
+    """Probabilities and lifts, float64 [classes] each; flat where the name says nothing."""
+    opinion = model.opinion(name)
+    flat = 1 / len(classes)
+    if opinion is None:
+        return np.full(len(classes), flat), np.ones(len(classes))
+    return (
+        np.array([opinion.probabilities.get(path, flat) for path in classes]),
+        np.array([opinion.lift.get(path, 1.0) for path in classes]),
+    )
