@@ -132,9 +132,9 @@ def categorise(
     vote with how well the words of its path fit those of the name. The exponents are those of
     `CategoriseWeights.exponents`.
 
-    Neighbours that score `same_at` or more, and that photo and name each take for the same product
-    by themselves, decide: with q the best such score and s(c) their votes by score,
-    P(c) = (1 - q) pool(c) + q s(c).
+    Where the match model was fitted to pairs, neighbours that score `same_at` or more, and that
+    photo and name each take for the same product by themselves, decide: with q the best such score
+    and s(c) their votes by score, P(c) = (1 - q) pool(c) + q s(c).
 
     Args:
         neighbours: union of image and name searches, each product once.
@@ -227,9 +227,12 @@ def _evidence(neighbour: Neighbour, model: MatchModel) -> Evidence:
 
 
 def _is_same(evidence: Evidence, model: MatchModel) -> bool:
-    """True when photo and name are both there and each by itself takes it for the same product."""
+    """True when photo and name are both there and each by itself takes it for the same product.
+
+    Only a fitted model knows: by the default, half of a shop's black shirts are one.
+    """
     image, name = evidence.image_similarity, evidence.name_similarity
-    if image is None or name is None or evidence.score < model.same_at:
+    if not model.fitted or image is None or name is None or evidence.score < model.same_at:
         return False
     alone = (pair_score(model, image, None), pair_score(model, None, name))
     return min(alone) >= model.same_at

@@ -93,6 +93,11 @@ class MatchModel:
                 fix="0 <= different_at < same_at <= 1 must hold.",
             )
 
+    @property
+    def fitted(self) -> bool:
+        """Whether it was fitted to pairs."""
+        return bool(self.curve)
+
     def to_json(self) -> dict[str, Any]:
         """All but the names' model, as plain JSON values that `from_json` reads."""
         own = {key: value for key, value in vars(self).items() if key != "names"}

@@ -106,13 +106,20 @@ def _image_votes(
     classes: Sequence[str],
     weights: CategoriseWeights,
 ) -> Floats:
-    """What the photos of other groups nearest to each say, as the catalog's would."""
+    """What the photos of other products nearest to each say, as the catalog's would.
+
+    A catalog holds photos nearly alike of some products that it is asked about and of others none,
+    so of every other photo the neighbours of its whole group are left out.
+    """
+    ids = np.unique([row.id for row in rows], return_inverse=True)[1]
     votes = []
     most = min(_NEIGHBOURS, len(rows))
     for start in range(0, len(judged), _BLOCK):
         block = judged[start : start + _BLOCK]
         cosines = embeddings[block] @ embeddings.T
-        cosines[groups[block][:, None] == groups[None]] = -1.0
+        own = ids[block][:, None] == ids[None]
+        own[::2] |= groups[block][::2, None] == groups[None]
+        cosines[own] = -1.0
         for found in cosines:
             near = np.argpartition(-found, most - 1)[:most]
             counts = loudness(found[near].tolist(), weights.image_floor, weights.image_temperature)

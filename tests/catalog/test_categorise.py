@@ -17,7 +17,7 @@ from catalog.categorise import (
     suggest_tags,
 )
 from catalog.errors import InvalidRequest
-from catalog.match import DEFAULT_MATCH_MODEL
+from catalog.match import DEFAULT_MATCH_MODEL, MatchModel
 from catalog.names.categories import NameOpinion
 
 SHIRTS, TSHIRTS, SHOES = "Apparel/Topwear/Shirts", "Apparel/Topwear/Tshirts", "Footwear/Shoes"
@@ -30,10 +30,16 @@ def near(
     return [Neighbour(f"{path}-{number + i}", "a name", path, image, name) for i in range(count)]
 
 
+FITTED = replace(DEFAULT_MATCH_MODEL, curve=((0.5, 1.0, 1.0),))
+
+
 def ask(
-    neighbours: Sequence[Neighbour], classes: dict[str, float] | None = None, **more: object
+    neighbours: Sequence[Neighbour],
+    classes: dict[str, float] | None = None,
+    model: MatchModel = DEFAULT_MATCH_MODEL,
+    **more: object,
 ) -> Categorisation:
-    return categorise(neighbours, classes, DEFAULT_MATCH_MODEL, **more)  # type: ignore[arg-type]
+    return categorise(neighbours, classes, model, **more)  # type: ignore[arg-type]
 
 
 NEIGHBOURS = st.lists(
@@ -164,10 +170,11 @@ def test_a_category_the_classifier_does_not_know_does_not_beat_a_sure_answer() -
     assert ask(photos, classes).path == SHIRTS
 
 
-def test_the_same_product_by_photo_and_name_is_decisive() -> None:
+def test_the_same_product_by_photo_and_name_is_decisive_to_a_model_that_was_fitted() -> None:
     classes = {SHIRTS: 0.95, SHOES: 0.05}
     neighbours = near(SHOES, 0.99, 0.97) + near(SHIRTS, 0.9, 0.1, count=30)
-    answer = ask(neighbours, classes)
+    assert ask(neighbours, classes).decision == "review"
+    answer = ask(neighbours, classes, FITTED)
     assert (answer.path, answer.decision) == (SHOES, "auto")
     assert answer.evidence[0].path == SHOES
 
@@ -239,7 +246,8 @@ def test_what_the_shops_names_say_is_enough_without_photo_and_catalog() -> None:
 def test_a_near_identical_photo_with_another_amount_does_not_decide() -> None:
     same = Neighbour("a", "Cola 0.5 l", SHOES, 1.0, 1.0)
     shares = {SHIRTS: 0.9, TSHIRTS: 0.05, SHOES: 0.05}
-    decided, undecided = ask([same], shares), ask([replace(same, conflict=True)], shares)
+    decided = ask([same], shares, FITTED)
+    undecided = ask([replace(same, conflict=True)], shares, FITTED)
     assert (decided.path, decided.decision) == (SHOES, "auto")
     assert undecided.score < decided.score - 0.01
     assert undecided.evidence[0].score < decided.evidence[0].score
