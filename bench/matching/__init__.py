@@ -12,9 +12,13 @@ from typing import Final
 from rich.console import Console
 
 from bench.figures import Figures
+from bench.matching.categorize import measure_categorize
 from bench.matching.names import measure_names
 
-PARTS: Final[dict[str, Callable[[Figures, Path], None]]] = {"names": measure_names}
+PARTS: Final[dict[str, Callable[[Figures, Path], None]]] = {
+    "names": measure_names,
+    "categorize": measure_categorize,
+}
 
 
 def main(json_file: Path | None, work: Path | None, part: str | None = None) -> None:
