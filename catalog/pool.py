@@ -74,6 +74,10 @@ class CategoriseWeights:
         )
         own = {name: value for name, value in vars(self).items() if name != "learnt"}
         for parts, exponents in self.learnt.items():
+            if together(exponents) != parts:
+                raise InvalidRequest(
+                    f"The exponents learnt are of {together(exponents)}.", where=f"learnt.{parts}"
+                )
             own |= {f"learnt.{parts}.{part}": value for part, value in exponents.items()}
         for name, value in own.items():
             if not 0 <= value < np.inf or (name in positive and value == 0):
@@ -86,13 +90,15 @@ class CategoriseWeights:
     def exponents(self, parts: Collection[str]) -> dict[str, float]:
         """The exponent of each part that is there.
 
-        Unless they were learnt for just these parts, the classifier, the photos and the names are
-        scaled by sqrt(sum of all three exponents / sum of those there): an absent part hands some
-        of its weight on.
+        Those learnt for just these parts, or for most of them, with the defaults for the rest.
+        Where none of them was learnt, the classifier, the photos and the names are scaled by
+        sqrt(sum of all three exponents / sum of those there): an absent part hands some of its
+        weight on.
         """
-        learnt = self.learnt.get(together(parts))
-        if learnt is not None:
-            return {part: learnt[part] for part in parts}
+        subsets = [own for own in self.learnt.values() if own.keys() <= set(parts)]
+        if subsets:
+            learnt = max(subsets, key=len)
+            return {part: learnt.get(part, getattr(self, part)) for part in parts}
         three = ("classifier", "image", "name")
         there = sum(getattr(self, part) for part in three if part in parts)
         scale = math.sqrt((self.classifier + self.image + self.name) / there) if there else 1.0

@@ -6,22 +6,26 @@ whole. So a job that was killed goes on where it was, and repeats at most the pa
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
 
 import pyarrow as pa
+import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 import ray
 import ray.data
 
-from catalog.errors import InvalidRequest
+from catalog.errors import DeviceUnavailable, InvalidRequest
 from catalog.manifest import BadRow, Manifest, Row
 from catalog.tables import open_filesystem
 from inference.answers import AnswerPolicy
 from inference.bundle import Bundle, read_bundle
 from inference.categoriser import Categoriser
-from inference.devices import Device, VariantName
+from inference.devices import Device, VariantName, best_variant
 from inference.neighbours import find_neighbours
 from inference.photos import SeenRow, see_rows
 from inference.session import Session
@@ -32,6 +36,7 @@ if TYPE_CHECKING:  # LanceDB takes seconds to import
 Progress = Callable[[int, int], None]
 
 _JOB: Final = "_job.json"  # readers of Parquet folders leave out what begins with a line
+_PART: Final = re.compile(r"part-(\d{6,})\.parquet")
 _RANKED: Final = pa.list_(pa.struct([("path", pa.string()), ("probability", pa.float32())]))
 _SCHEMA: Final = pa.schema(
     [
@@ -67,6 +72,15 @@ class BatchConfig:
     device: Device = "auto"
     variant: VariantName = "auto"
 
+    def __post_init__(self) -> None:
+        for name in ("top_k", "part_rows", "worker_cpus"):
+            if getattr(self, name) < 1:
+                raise InvalidRequest(
+                    f"it is {getattr(self, name)}.",
+                    where=f"--{name.replace('_', '-')}",
+                    fix="Give 1 or more.",
+                )
+
 
 @dataclass(frozen=True)
 class BatchReport:
@@ -74,13 +88,13 @@ class BatchReport:
 
     Attributes:
         rows: that the output holds.
-        unreadable: rows of these with an error.
-        repeated: rows that were there already.
+        errors: of these, rows with an error instead of an answer.
+        already_there: of these, rows that an earlier run of the job scored.
     """
 
     rows: int
-    unreadable: int
-    repeated: int
+    errors: int
+    already_there: int
 
 
 def score_batch(
@@ -104,33 +118,54 @@ def score_batch(
         progress: called now and then with the rows done and all there are.
 
     Raises:
-        InvalidRequest: ``out`` holds the parts of another job.
+        InvalidRequest: ``out`` holds the parts of another job, or something else.
         CatalogMissing, EmbeddingMismatch: there is no such catalog, or it is not this bundle's.
         DeviceUnavailable: the device asked for is not there.
     """
-    output = _Output(out)
+    bundle = replace(bundle, directory=bundle.directory.absolute())
+    config = replace(config, catalog=config.catalog and _absolute(config.catalog))
+    _open(config.catalog, bundle)  # refuses here what a worker could only die of
+    _check_device(config)
+    output = _Output(_absolute(out))
     output.begin(_job(bundle, manifest, config))
     size = config.part_rows
-    parts = {
-        number: manifest.rows[start : start + size]
-        for number, start in enumerate(range(0, len(manifest.rows), size))
-    }
-    done = output.finished()
-    todo = [
-        {"part": number, "rows": [asdict(row) for row in rows]}
-        for number, rows in parts.items()
+    starts = dict(enumerate(range(0, len(manifest.rows), size)))
+    done = output.finished() & starts.keys()
+    todo: list[dict[str, Any]] = [
+        {"part": number, "rows": [_sent(row) for row in manifest.rows[start : start + size]]}
+        for number, start in starts.items()
         if number not in done
     ]
-    repeated = sum(len(parts[number]) for number in done)
+    scored = len(manifest.rows) - sum(len(part["rows"]) for part in todo)
+    already_there, errors = scored, output.errors(done)
     if progress:
-        progress(repeated, len(manifest.rows))
-    unreadable, rows_done = 0, repeated
-    for found in _scored(bundle, out, config, todo):
-        rows_done += found["rows"]
-        unreadable += found["unreadable"]
+        progress(scored, len(manifest.rows))
+    for found in _scored(bundle, output.uri, config, todo):
+        scored += found["rows"]
+        errors += found["errors"]
         if progress:
-            progress(rows_done, len(manifest.rows))
-    return BatchReport(rows_done, unreadable, repeated)
+            progress(scored, len(manifest.rows))
+    return BatchReport(scored, errors, already_there)
+
+
+def _sent(row: Row) -> dict[str, Any]:
+    """What a worker needs of a row."""
+    image = row.image and _absolute(row.image)
+    return {"line": row.line, "id": row.id, "image": image, "name": row.name}
+
+
+def _absolute(uri: str) -> str:
+    """A worker's own directory is another one."""
+    return uri if "://" in uri else str(Path(uri).absolute())
+
+
+def _check_device(config: BatchConfig) -> None:
+    if config.device in ("cuda", "tensorrt") and not _gpus(config):
+        raise DeviceUnavailable(
+            "Ray has no GPU.",
+            where="--device",
+            fix="Use --device cpu, or join a cluster with GPUs.",
+        )
 
 
 def _scored(
@@ -141,7 +176,7 @@ def _scored(
         return
     resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     cpus = min(config.worker_cpus, int(resources.get("CPU", 1)))
-    gpus = int(resources.get("GPU", 0)) if config.device != "cpu" else 0
+    gpus = _gpus(config)
     workers = gpus or int(resources.get("CPU", 1)) // cpus
     ray.data.DataContext.get_current().enable_progress_bars = False
     scored = ray.data.from_items(list(todo), override_num_blocks=len(todo)).map(
@@ -169,14 +204,17 @@ class _Scorer:
         self._top_k = config.top_k
 
     def __call__(self, part: dict[str, Any]) -> dict[str, Any]:
-        rows = [Row(**{**row, "tags": tuple(row["tags"])}) for row in part["rows"]]
+        rows = [
+            Row(sent["line"], sent["image"], None, sent["name"], sent["id"], None)
+            for sent in part["rows"]
+        ]
         records = [
             self._record(row, seen)
             for row, seen in zip(rows, see_rows(self._session, rows), strict=True)
         ]
         self._out.write(part["part"], pa.Table.from_pylist(records, schema=_SCHEMA))
         errors = sum("error" in record for record in records)
-        return {"rows": len(records), "unreadable": errors}
+        return {"rows": len(records), "errors": errors}
 
     def _record(self, row: Row, seen: SeenRow | BadRow) -> dict[str, Any]:
         record: dict[str, Any] = {"id": row.id, "image": row.image, "name": row.name}
@@ -212,11 +250,13 @@ class _Output:
     """The folder of parts."""
 
     def __init__(self, uri: str) -> None:
-        self._uri = uri
+        self.uri = uri
         self._files, self._root = open_filesystem(uri)
 
     def begin(self, job: dict[str, Any]) -> None:
-        """Say which job's parts these are, or refuse those of another."""
+        """Say which job's parts these are, or refuse what is there of another."""
+        if self._files.get_file_info(self._root).is_file:
+            raise InvalidRequest("it is a file.", where=self.uri, fix="Name a folder.")
         self._files.create_dir(self._root, recursive=True)
         path = f"{self._root}/{_JOB}"
         if self._files.get_file_info(path).is_file:
@@ -224,39 +264,73 @@ class _Output:
                 known = json.loads(file.read())
             if known != job:
                 other = ", ".join(key for key in job if known.get(key) != job[key])
-                raise InvalidRequest(
-                    f"it holds the parts of another job ({other} differs).",
-                    where=self._uri,
-                    fix="Name another folder, or delete this one.",
-                )
-            return
-        with self._files.open_output_stream(path) as file:
-            file.write(json.dumps(job, indent=2).encode())
+                raise self._taken(f"it holds the parts of another job ({other} differs).")
+        elif [name for name in self._names() if not name.startswith("_")]:
+            raise self._taken("it holds files that are not of a batch.")
+        else:
+            self._write(_JOB, lambda file: file.write(json.dumps(job, indent=2).encode()))
 
     def finished(self) -> set[int]:
         """Numbers of the parts that are whole."""
-        entries = self._files.get_file_info(pa.fs.FileSelector(self._root))
-        names = [entry.base_name for entry in entries if entry.base_name.startswith("part-")]
-        return {int(name.removeprefix("part-").removesuffix(".parquet")) for name in names}
+        return {int(found[1]) for name in self._names() if (found := _PART.fullmatch(name))}
+
+    def errors(self, parts: Iterable[int]) -> int:
+        """Rows with an error in those parts."""
+        columns = (
+            pq.read_table(
+                f"{self._root}/{_part(number)}", columns=["error"], filesystem=self._files
+            )["error"]
+            for number in parts
+        )
+        return sum(len(column) - column.null_count for column in columns)
 
     def write(self, number: int, table: pa.Table) -> None:
         """Write a part: whole, or not at all."""
-        name = f"part-{number:06d}.parquet"
-        unfinished = f"{self._root}/_{name}.unfinished"
-        pq.write_table(table, unfinished, filesystem=self._files)
+        self._write(_part(number), lambda file: pq.write_table(table, file))
+
+    def _write(self, name: str, fill: Callable[[Any], object]) -> None:
+        # A name of its own: workers of a killed job may live on for a moment.
+        unfinished = f"{self._root}/_{uuid4().hex}.unfinished"
+        with self._files.open_output_stream(unfinished) as file:
+            fill(file)
         self._files.move(unfinished, f"{self._root}/{name}")
+
+    def _names(self) -> list[str]:
+        entries = self._files.get_file_info(pafs.FileSelector(self._root))
+        return [entry.base_name for entry in entries]
+
+    def _taken(self, what: str) -> InvalidRequest:
+        return InvalidRequest(what, where=self.uri, fix="Name another folder, or delete this one.")
+
+
+def _part(number: int) -> str:
+    return f"part-{number:06d}.parquet"
 
 
 def _job(bundle: Bundle, manifest: Manifest, config: BatchConfig) -> dict[str, Any]:
     """What decides the answers."""
     rows = hashlib.sha256()
     for row in manifest.rows:
-        rows.update(repr((row.id, row.image, row.name)).encode())
+        rows.update(repr((row.id, row.image and _absolute(row.image), row.name)).encode())
     return {
         "bundle": bundle.document.version,
         "rows": rows.hexdigest(),
         "catalog": config.catalog,
         "top_k": config.top_k,
         "part_rows": config.part_rows,
-        "variant": config.variant,
+        "variant": _variant(bundle, config),
     }
+
+
+def _variant(bundle: Bundle, config: BatchConfig) -> str:
+    """The graph that answers: parts of one job must not come from two."""
+    if config.variant != "auto":
+        return config.variant
+    return best_variant(bundle.document, "cuda" if _gpus(config) else "cpu")
+
+
+def _gpus(config: BatchConfig) -> int:
+    if config.device == "cpu":
+        return 0
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return int(resources.get("GPU", 0))

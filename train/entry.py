@@ -7,7 +7,6 @@ import numpy as np
 import ray.train
 import ray.train.torch
 import torch
-from scipy.special import softmax
 
 from catalog.calibration import fit_temperature
 from catalog.examples import write_examples
@@ -141,7 +140,7 @@ def _learn_pooling(worker: Worker, outcome: Outcome) -> CategoriseWeights:
     return learn_pooling(
         rows,
         outcome.rows,
-        softmax(outcome.logits.double().numpy() / temperature, axis=1),
+        (outcome.logits / temperature).numpy(),
         outcome.embeddings,
         np.array(worker.groups[1]),
         worker.job.classes,

@@ -1,5 +1,6 @@
 """Categories from names alone: character pieces and a softmax regression."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -10,6 +11,8 @@ from sklearn.linear_model import LogisticRegression
 from catalog.names.categories import NameCategories, pieces
 
 _PIECES: Final = 10_000
+# Names that are learnt from at most, rare categories whole.
+_NAMES: Final = 50_000
 # Inverse strength of the penalty.
 _C: Final = 30.0
 
@@ -20,9 +23,10 @@ def learn_name_categories(named: Sequence[tuple[str, str]]) -> NameCategories | 
     Args:
         named: name as the shop writes it, and category path, of each product.
     """
-    said = [(name, category) for name, category in named if pieces(name)]
+    said = _at_most([(name, category) for name, category in named if pieces(name)])
     names, categories = [name for name, _ in said], [category for _, category in said]
-    if len(set(categories)) < 2:
+    counts = Counter(categories)
+    if len(counts) < 2:
         return None
     vectors = TfidfVectorizer(analyzer=pieces, sublinear_tf=True, max_features=_PIECES)
     table = vectors.fit_transform(names)
@@ -36,6 +40,16 @@ def learn_name_categories(named: Sequence[tuple[str, str]]) -> NameCategories | 
         vectors.idf_.astype(np.float32),
         weight.T.astype(np.float16),
         bias.astype(np.float32),
-        np.array([categories.count(path) for path in fitted.classes_], np.float32)
-        / np.float32(len(categories)),
+        np.array([counts[path] / len(categories) for path in fitted.classes_], np.float32),
     )
+
+
+def _at_most(named: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """As many of each category as `_NAMES` leaves room for, spread over the shop."""
+    if len(named) <= _NAMES:
+        return list(named)
+    room = _NAMES // len({category for _, category in named}) + 1
+    by_category: dict[str, list[tuple[str, str]]] = {}
+    for one in named:
+        by_category.setdefault(one[1], []).append(one)
+    return [one for own in by_category.values() for one in own[:: -(-len(own) // room)]]

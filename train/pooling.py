@@ -1,12 +1,13 @@
 """How what photo, look-alikes and name say of a category is weighed, learnt on photos left out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from scipy.special import softmax
 
 from catalog.manifest import Row
 from catalog.names.categories import NameCategories
@@ -23,6 +24,9 @@ _COMBINATIONS: Final = (
 )
 _NEIGHBOURS: Final = 50
 _MOST_JUDGED: Final = 2_000
+# Photos with names, from which their weight is learnt.
+_LEAST_NAMED: Final = 50
+_FOLDS: Final = 5
 # The default exponents count as much as so many photos would.
 _DEFAULTS_COUNT: Final = 10.0
 _BLOCK: Final = 256
@@ -31,7 +35,7 @@ _BLOCK: Final = 256
 def learn_pooling(
     rows: Sequence[Row],
     judged: NDArray[np.int64],
-    probabilities: Floats,
+    logits: NDArray[np.float32],
     embeddings: NDArray[np.float32],
     groups: NDArray[np.int64],
     classes: Sequence[str],
@@ -45,39 +49,42 @@ def learn_pooling(
     Args:
         rows: of all N labelled photos.
         judged: M of them, judged by a model that was not trained on their groups.
-        probabilities: float64 [M, classes] of those.
+        logits: float32 [M, classes] of those, tempered.
         embeddings: float32 [N, D], unit length.
         groups: int64 [N]; photos of one group show one product, or nearly.
         classes: category paths.
         seed: which photos count, where there are many.
     """
+    folds = _folds(judged, groups)
     chosen = np.arange(len(judged))
     if len(judged) > _MOST_JUDGED:
         chosen = np.random.default_rng(seed).permutation(chosen)[:_MOST_JUDGED]
+    judged, folds = judged[chosen], folds[chosen]
     weights = CategoriseWeights()
     parts = {
-        "classifier": probabilities[chosen],
-        "image": _image_votes(rows, judged[chosen], embeddings, groups, classes, weights),
-        **_name_parts(rows, judged, chosen, groups, classes),
+        "classifier": softmax(logits[chosen].astype(np.float64), axis=1),
+        "image": _image_votes(rows, judged, embeddings, groups, classes, weights),
     }
+    named = np.array([bool(rows[row].name) for row in judged])
+    if named.sum() >= _LEAST_NAMED:
+        parts |= _name_parts(rows, judged, folds, groups, classes)
     logs = {name: log_smoothed(part, weights.smoothing) for name, part in parts.items()}
     places = {path: place for place, path in enumerate(classes)}
-    targets = np.array([places[rows[row].category or ""] for row in judged[chosen]])
-    learnt = {
-        together(combination): _fit(logs, combination, targets, weights)
-        for combination in _COMBINATIONS
-        if all(part in logs for part in combination)
-    }
+    targets = np.array([places[rows[row].category or ""] for row in judged])
+    learnt = {}
+    for combination in _COMBINATIONS:
+        if all(part in logs for part in combination):
+            of_names = "suggester" in combination or "suggester_alone" in combination
+            known = named if of_names else np.ones(len(judged), bool)
+            table = np.stack([logs[part][known] for part in combination], axis=2)
+            learnt[together(combination)] = _fit(table, combination, targets[known], weights)
     return replace(weights, learnt=learnt)
 
 
 def _fit(
-    logs: Mapping[str, Floats],
-    parts: Sequence[str],
-    targets: NDArray[np.int64],
-    weights: CategoriseWeights,
+    table: Floats, parts: Sequence[str], targets: NDArray[np.int64], weights: CategoriseWeights
 ) -> dict[str, float]:
-    table = np.stack([logs[part] for part in parts], axis=2)
+    """Exponents for log shares [photos, classes, parts]."""
     right = table[np.arange(len(targets)), targets]
     defaults = np.array([weights.exponents(parts)[part] for part in parts])
     penalty = _DEFAULTS_COUNT / len(targets)
@@ -130,15 +137,14 @@ def _image_votes(
 def _name_parts(
     rows: Sequence[Row],
     judged: NDArray[np.int64],
-    chosen: NDArray[np.int64],
+    folds: NDArray[np.intp],
     groups: NDArray[np.int64],
     classes: Sequence[str],
 ) -> dict[str, Floats]:
-    """What the names say, by models of the names of other groups; nothing without names."""
-    if not all(rows[row].name for row in judged):
-        return {}
+    """What the names say, by models of the names of other groups; nothing where none is learnt."""
     shares, lifts = np.ones((2, len(judged), len(classes)))
-    for part in _folds(judged, groups):
+    for fold in np.unique(folds):
+        part = np.flatnonzero(folds == fold)
         left_out = set(groups[judged[part]].tolist())
         others = {
             row.id: (row.name, row.category)
@@ -150,16 +156,14 @@ def _name_parts(
             return {}
         for place in part:
             shares[place], lifts[place] = _heard(model, rows[judged[place]].name or "", classes)
-    return {"suggester": lifts[chosen], "suggester_alone": shares[chosen]}
+    return {"suggester": lifts, "suggester_alone": shares}
 
 
-def _folds(
-    judged: NDArray[np.int64], groups: NDArray[np.int64], count: int = 5
-) -> list[NDArray[np.intp]]:
-    """Places of the judged photos, in parts; one where most photos are not judged anyway."""
+def _folds(judged: NDArray[np.int64], groups: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Fold of each judged photo; one where most photos are not judged anyway."""
     if len(np.unique(groups[judged])) < 0.5 * len(np.unique(groups)):
-        return [np.arange(len(judged))]
-    return [np.flatnonzero(groups[judged] % count == fold) for fold in range(count)]
+        return np.zeros(len(judged), np.intp)
+    return np.asarray(groups[judged] % _FOLDS, np.intp)
 
 
 def _heard(model: NameCategories, name: str, classes: Sequence[str]) -> tuple[Floats, Floats]:

@@ -100,7 +100,7 @@ def train(
             with suppress(InvalidManifest):  # none can be read, so none can be a leak
                 _decode_more(others, directory, OTHER_SPLITS, spec, bars, with_canvas=False)
         classes = _classes(photos, plan.source)
-        _learn_names(directory, manifest)
+        _learn_names(directory, photos)
         decoded = time.time()
         with ray_cluster():
             run_workers(directory, plan.name, plan.config, classes, started)
@@ -112,9 +112,9 @@ def train(
     return run
 
 
-def _learn_names(directory: Path, manifest: Manifest) -> None:
+def _learn_names(directory: Path, photos: Photos) -> None:
     """What names say of categories, where products have names."""
-    names = {row.id: (row.name, row.category) for row in manifest.rows if row.name and row.category}
+    names = {row.id: (row.name, row.category) for row in photos.rows if row.name and row.category}
     learnt = learn_name_categories(list(names.values()))
     if learnt is not None:
         write_name_categories(directory / NAME_CATEGORIES, learnt)

@@ -42,9 +42,9 @@ def batch(
         rows = rows.split(split)
     with ray_cluster(), progress_bar("Scoring rows") as progress:
         report = score_batch(read_bundle(bundle), rows, out, config, progress)
-    there = f" ({report.repeated:,} were there already)" if report.repeated else ""
+    there = f" ({report.already_there:,} were there already)" if report.already_there else ""
     Console().print(f"[bold]{out}[/bold] holds {report.rows:,} rows{there}.", soft_wrap=True)
-    if report.unreadable:
+    if report.errors:
         Console(stderr=True).print(
-            f"{report.unreadable:,} of them have an error instead of an answer.", style="yellow"
+            f"{report.errors:,} of them have an error instead of an answer.", style="yellow"
         )

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from catalog.errors import InvalidRequest
 from catalog.manifest import Row
 from catalog.pool import CategoriseWeights, log_smoothed
 from train.pooling import learn_pooling
@@ -34,7 +35,7 @@ def learn(
     embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
     everything = np.arange(PHOTOS)
     weights = learn_pooling(
-        rows, everything, shares, embeddings.astype(np.float32), everything, CLASSES, seed
+        rows, everything, np.log(shares), embeddings.astype(np.float32), everything, CLASSES, seed
     )
     return weights, truth, shares
 
@@ -79,10 +80,21 @@ def test_a_shop_without_names_learns_what_photos_weigh() -> None:
     shares = np.full((30, 3), 0.1) + 0.7 * np.eye(3)[np.arange(30) % 3]
     embeddings = np.eye(3, dtype=np.float32)[np.arange(30) % 3]
     everything = np.arange(30)
-    weights = learn_pooling(rows, everything, shares, embeddings, everything, CLASSES, 0)
+    weights = learn_pooling(rows, everything, np.log(shares), embeddings, everything, CLASSES, 0)
     assert set(weights.learnt) == {"classifier", "classifier+image"}
     parts = {"classifier", "image"}
     assert weights.exponents(parts) == weights.learnt["classifier+image"]
+
+
+def test_parts_beside_those_that_were_learnt_take_the_defaults() -> None:
+    weights = CategoriseWeights(learnt={"classifier+image": {"classifier": 0.7, "image": 0.2}})
+    found = weights.exponents({"classifier", "image", "words"})
+    assert found == {"classifier": 0.7, "image": 0.2, "words": weights.words}
+
+
+def test_exponents_of_other_parts_than_they_say_are_refused() -> None:
+    with pytest.raises(InvalidRequest, match="classifier"):
+        CategoriseWeights.from_json({"learnt": {"classifier+image": {"classifier": 1.0}}})
 
 
 def test_a_combination_that_was_not_learnt_hands_the_absent_parts_weight_on() -> None:
