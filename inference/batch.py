@@ -16,8 +16,6 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
-import ray
-import ray.data
 
 from catalog.errors import DeviceUnavailable, InvalidRequest
 from catalog.manifest import BadRow, Manifest, Row
@@ -174,6 +172,8 @@ def _scored(
     """Counts of each part, as its file is written."""
     if not todo:
         return
+    import ray.data  # takes seconds
+
     resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     cpus = min(config.worker_cpus, int(resources.get("CPU", 1)))
     gpus = _gpus(config)
@@ -332,5 +332,7 @@ def _variant(bundle: Bundle, config: BatchConfig) -> str:
 def _gpus(config: BatchConfig) -> int:
     if config.device == "cpu":
         return 0
+    import ray
+
     resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     return int(resources.get("GPU", 0))

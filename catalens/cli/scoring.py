@@ -10,7 +10,6 @@ from catalens.cli.progress import progress_bar
 from catalog.manifest import ManifestConfig, read_manifest
 from inference.batch import BatchConfig, score_batch
 from inference.bundle import read_bundle
-from train.cluster import ray_cluster
 
 _NEEDS: frozenset[str] = frozenset()
 
@@ -37,6 +36,8 @@ def batch(
         config: how to score.
         columns: how to read the manifest.
     """
+    from train.cluster import ray_cluster  # Ray and torch take seconds
+
     rows = read_manifest(manifest, columns, needs=_NEEDS, bad_rows_file=bad_rows)
     if split is not None:
         rows = rows.split(split)

@@ -51,7 +51,7 @@ def test_a_run_holds_what_the_contract_names(bundle: Path, shop: Path) -> None:
     run = read_run(bundle.parent / "run")
     assert {path.name for path in run.directory.iterdir()} == {
         "run.json", "model.safetensors", "predictions.parquet", "examples.parquet",
-        "tags.npz", "data_issues.csv", "report.html",
+        "tags.npz", "name_categories.npz", "data_issues.csv", "report.html",
     }  # fmt: skip
     train = read_manifest(str(shop)).split("train")
     assert run.document.data["photos"] == len(train.rows)
