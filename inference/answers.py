@@ -34,7 +34,7 @@ class AnswerPolicy:
     @classmethod
     def of(cls, bundle: Bundle) -> Self:
         """As the bundle says."""
-        return cls(bundle.tree, bundle.document.thresholds, bundle.prototypes(), bundle.tags)
+        return cls(bundle.tree, bundle.document.thresholds, bundle.prototypes, bundle.tags)
 
     def answers(self, prediction: Prediction, top_k: int, level: int | None = None) -> list[Row]:
         """The `results` of a classify answer, one per photo, as plain JSON values.

@@ -169,6 +169,7 @@ class Bundle:
         """How the parts of categorising are weighed."""
         return CategoriseWeights.from_json(self.document.categorise or {})
 
+    @cached_property
     def prototypes(self) -> NDArray[np.float32] | None:
         """Embeddings that stand for the training photos, float32 [P, D]; None in older bundles."""
         kept = self.document.prototypes
@@ -340,7 +341,7 @@ def rewrite_match(bundle: Bundle, directory: Path, match: MatchModel, source: st
         name: (bundle.graph(name), variant.model_dump(exclude={"file", "sha256"}))
         for name, variant in document.variants.items()
     }
-    return write_bundle(directory, fields, graphs, bundle.prototypes(), bundle.files(), match)
+    return write_bundle(directory, fields, graphs, bundle.prototypes, bundle.files(), match)
 
 
 def _version(document: dict[str, Any]) -> str:

@@ -53,7 +53,7 @@ class Categoriser:
             document.thresholds.certainty,
             bundle.match_model,
             bundle.categorise_weights,
-            bundle.prototypes(),
+            bundle.prototypes,
             bundle.name_categories,
         )
 

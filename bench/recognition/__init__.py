@@ -5,16 +5,13 @@ figures to those of the JSON file. With ``--work`` each model is trained once: a
 stopped goes on where it was.
 """
 
-import tempfile
 from collections.abc import Callable
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
-
 from bench.figures import Figures
+from bench.parts import measure_parts
 from bench.recognition.calibration import measure_calibration
 from bench.recognition.dance import measure_dance
 from bench.recognition.equality import measure_equality
@@ -42,12 +39,4 @@ PARTS: Final[dict[str, Callable[[Figures, Path], None]]] = {
 
 def main(json_file: Path | None, work: Path | None, part: str | None = None) -> None:
     """Measure every part or one, print, write."""
-    figures = Figures()
-    holder = nullcontext(str(work)) if work else tempfile.TemporaryDirectory()
-    with holder as folder:
-        for name in [part] if part else PARTS:
-            Console().rule(name)
-            PARTS[name](figures, Path(folder))
-            if json_file:
-                figures.add_to(json_file)
-    figures.show("Recognition")
+    measure_parts("Recognition", PARTS, json_file, work, part)

@@ -55,7 +55,7 @@ def _auroc(labelled: NDArray[np.float64]) -> float:
 
 def _seen(bundle: Bundle, rows: tuple[Row, ...]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Familiarity of each photo, and whether it is answered with `unknown`."""
-    prototypes, thresholds = bundle.prototypes(), bundle.document.thresholds
+    prototypes, thresholds = bundle.prototypes, bundle.document.thresholds
     assert prototypes is not None
     assert thresholds.unfamiliar is not None
     seen = [one for one in see_rows(Session(bundle), rows) if isinstance(one, SeenRow)]

@@ -151,10 +151,10 @@ def familiar(bundle: Bundle, tmp_path: Path) -> Bundle:
 
 
 def test_prototypes_come_back_as_they_were_written(bundle: Bundle, familiar: Bundle) -> None:
-    found = read_bundle(familiar.directory).prototypes()
+    found = read_bundle(familiar.directory).prototypes
     assert found is not None
     np.testing.assert_array_equal(found, np.eye(3, 32, dtype=np.float32))
-    assert bundle.prototypes() is None
+    assert bundle.prototypes is None
 
 
 def test_changed_prototypes_are_refused(familiar: Bundle) -> None:
