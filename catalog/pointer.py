@@ -18,6 +18,7 @@ from catalog.rows import key_field
 
 _TABLE: Final = "catalog_info"
 _ROW_ID: Final = "active"
+_PRODUCTS: Final = "products-"
 _SCHEMA: Final = pa.schema(
     [
         key_field("id"),
@@ -57,7 +58,7 @@ class Pointer:
     @property
     def table(self) -> str:
         """Name of the table of products."""
-        return f"products-{self.embedding_id[:12]}"
+        return f"{_PRODUCTS}{self.embedding_id[:12]}"
 
     def check(self, uri: str, embedding_id: str, dimension: int | None = None) -> None:
         """Refuse a bundle whose embeddings cannot be compared with the catalog's.
@@ -99,10 +100,24 @@ def claim(db: lancedb.DBConnection, pointer: Pointer) -> Pointer:
         The pointer that holds.
     """
     table = open_or_create(db, _TABLE, _SCHEMA)
-    row = pa.Table.from_pylist([{"id": _ROW_ID, **asdict(pointer)}], schema=_SCHEMA)
     insert = table.merge_insert("id").when_not_matched_insert_all()
-    commit(lambda: insert.execute(row))
+    commit(lambda: insert.execute(_row(pointer)))
     return read(db) or pointer
+
+
+def move(db: lancedb.DBConnection, pointer: Pointer) -> None:
+    """Point at another table of products, which must be complete by now."""
+    upsert = db.open_table(_TABLE).merge_insert("id").when_matched_update_all()
+    commit(lambda: upsert.execute(_row(pointer)))
+
+
+def _row(pointer: Pointer) -> pa.Table:
+    return pa.Table.from_pylist([{"id": _ROW_ID, **asdict(pointer)}], schema=_SCHEMA)
+
+
+def tables(db: lancedb.DBConnection) -> list[str]:
+    """Names of the tables of products, of one embedding each."""
+    return [name for name in db.list_tables().tables if name.startswith(_PRODUCTS)]
 
 
 def open_or_create(db: lancedb.DBConnection, name: str, schema: pa.Schema) -> Table:

@@ -10,6 +10,7 @@ Why it is built as it is (LanceDB 0.40):
 
 import unicodedata
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -38,6 +39,7 @@ MAX_TEXT_LENGTH: Final = 1_000
 _KEEP_VERSIONS: Final = timedelta(hours=1)
 _MANY_FRAGMENTS: Final = 32  # each adds about 0.1 ms to every read and write
 _MANY_UNINDEXED: Final = 1_000  # rows that a search goes through one by one, about 1 ms
+_SCANNED_AT_ONCE: Final = 256  # products, about 10 kB each with their photos
 _REFINE_FACTOR: Final = 4  # neighbours from the index, per hit, compared again in full precision
 _NAME_INDEX: Final = "name_idx"
 _VECTOR_INDEX: Final = "embedding_idx"
@@ -65,11 +67,14 @@ class Catalog:
     any other finds.
     """
 
-    def __init__(self, db: lancedb.DBConnection, uri: str, active: Pointer) -> None:
+    def __init__(self, db: lancedb.DBConnection, uri: str, own: Pointer, active: Pointer) -> None:
         self.uri = uri
-        self.embedding_id = active.embedding_id
-        self.dimension = active.dimension
-        self._table = db.open_table(active.table)
+        self.embedding_id = own.embedding_id
+        self.dimension = own.dimension
+        self._db = db
+        self._own = own
+        self._answers = own == active
+        self._table = db.open_table(own.table)
 
     @classmethod
     def create(cls, uri: str, embedding_id: str, dimension: int) -> "Catalog":
@@ -88,11 +93,10 @@ class Catalog:
         db = _connect(uri)
         active = pointer.read(db)
         if active is None:
-            table = pointer.open_or_create(db, wanted.table, schema(dimension))
-            commit(lambda: _ensure_name_index(table))
+            _make(db, wanted)
             active = pointer.claim(db, wanted)
         active.check(uri, embedding_id, dimension)
-        return cls(db, uri, active)
+        return cls(db, uri, active, active)
 
     @classmethod
     def open(cls, uri: str, embedding_id: str | None = None) -> "Catalog":
@@ -106,18 +110,47 @@ class Catalog:
             CatalogMissing: there is none.
             EmbeddingMismatch: it holds other embeddings.
         """
-        exists = "://" in uri or Path(uri).is_dir()  # connecting would make the directory
-        db = _connect(uri) if exists else None
-        active = pointer.read(db) if db else None
-        if db is None or active is None:
-            raise CatalogMissing(
-                "There is no catalog.",
-                where=uri,
-                fix="Make one with `catalens import BUNDLE MANIFEST CATALOG`.",
-            )
+        db, active = _open(uri)
         if embedding_id is not None:
             active.check(uri, embedding_id)
-        return cls(db, uri, active)
+        return cls(db, uri, active, active)
+
+    @classmethod
+    def beside(cls, uri: str, embedding_id: str, dimension: int | None = None) -> "Catalog":
+        """The same catalog with another bundle's embeddings: what `activate` makes it answer with.
+
+        Args:
+            uri: of a catalog that is there.
+            embedding_id: of that bundle.
+            dimension: length of an embedding, to make it where it is not there yet.
+
+        Raises:
+            CatalogMissing: there is no catalog.
+            EmbeddingMismatch: it was never filled with such embeddings, and is not to be made.
+        """
+        db, active = _open(uri)
+        own = active if embedding_id == active.embedding_id else None
+        if own is None and dimension is not None:
+            own = Pointer(embedding_id, dimension)
+            _make(db, own)
+        elif own is None:
+            own = Pointer(embedding_id, 1)
+            if own.table not in pointer.tables(db):
+                active.check(uri, embedding_id)
+            width = db.open_table(own.table).schema.field("embedding").type.list_size
+            own = Pointer(embedding_id, width)
+        return cls(db, uri, own, active)
+
+    def activate(self) -> None:
+        """Answer with these embeddings from now on; of others only those before them are kept."""
+        before = pointer.read(self._db)
+        pointer.move(self._db, self._own)
+        self._answers = True
+        kept = {self._own.table, (before or self._own).table}
+        for table in pointer.tables(self._db):
+            if table not in kept:
+                with suppress(ValueError):  # another process was first
+                    self._db.drop_table(table)
 
     def put(self, products: Sequence[Product]) -> None:
         """Insert or replace products by id, all in one commit; of equal ids the last wins.
@@ -126,6 +159,7 @@ class Catalog:
 
         Raises:
             InvalidRequest: an embedding is not of the catalog's dimension.
+            EmbeddingMismatch: the catalog was reindexed meanwhile; nothing is promised then.
         """
         latest = {product.id: product for product in products}
         if not latest:
@@ -141,17 +175,27 @@ class Catalog:
         upsert = upsert.when_matched_update_all().when_not_matched_insert_all()
         # "null" keeps the missing embeddings: the default takes them for a wrong dimension.
         commit(lambda: upsert.execute(rows, on_bad_vectors="null"))
+        self._check_answers()
 
     def get(self, product_id: str) -> Product | None:
         """The whole product, embedding and photos with it, or None."""
-        rows = self._table.search().where(equals("id", [product_id])).limit(1).to_list()
-        return to_product(rows[0]) if rows else None
+        return self.get_all([product_id]).get(product_id)
+
+    def get_all(self, ids: Sequence[str]) -> dict[str, Product]:
+        """Whole products by id; those that there are none of are left out."""
+        rows = self._table.search().where(equals("id", ids)).limit(max(1, len(ids))).to_list()
+        return {row["id"]: to_product(row) for row in rows}
 
     def delete(self, ids: Sequence[str]) -> int:
-        """Remove products; returns how many of the ids there were."""
+        """Remove products; returns how many of the ids there were.
+
+        Raises:
+            EmbeddingMismatch: the catalog was reindexed meanwhile; nothing is promised then.
+        """
         if not ids:
             return 0
         deleted: Any = commit(lambda: self._table.delete(equals("id", ids)))
+        self._check_answers()
         return int(deleted.num_deleted_rows)
 
     def count(self, where: Filter | None = None) -> int:
@@ -172,6 +216,16 @@ class Catalog:
         """Every product's id, in no particular order."""
         for batch in self._table.search().select(["id"]).to_batches():
             yield from batch["id"].to_pylist()
+
+    def scan(
+        self, *, with_embeddings: bool = False, with_photos: bool = False
+    ) -> Iterator[Product]:
+        """Every product, in no particular order, as they were when the scan began."""
+        asked = {"embedding": with_embeddings, "photos": with_photos}
+        columns = [*SUMMARY, *(name for name, wanted in asked.items() if wanted)]
+        query = self._table.search().select(columns)
+        for batch in query.to_batches(batch_size=_SCANNED_AT_ONCE):
+            yield from map(to_product, batch.to_pylist())
 
     def search_image(
         self,
@@ -250,6 +304,13 @@ class Catalog:
         names = self._table.index_stats(_NAME_INDEX)
         return names.num_unindexed_rows if names else 0
 
+    def _check_answers(self) -> None:
+        """A write beside the catalog that answers would be lost, so it must not be acknowledged."""
+        if self._answers:
+            active = pointer.read(self._db)
+            if active is not None:
+                active.check(self.uri, self.embedding_id)
+
     def _check_dimension(self, embedding: NDArray[np.float32], where: str) -> None:
         if embedding.dtype != np.float32 or embedding.shape != (self.dimension,):
             raise InvalidRequest(
@@ -261,6 +322,24 @@ class Catalog:
 
 def _connect(uri: str) -> lancedb.DBConnection:
     return lancedb.connect(uri, read_consistency_interval=timedelta(0))
+
+
+def _open(uri: str) -> tuple[lancedb.DBConnection, Pointer]:
+    exists = "://" in uri or Path(uri).is_dir()  # connecting would make the directory
+    db = _connect(uri) if exists else None
+    active = pointer.read(db) if db else None
+    if db is None or active is None:
+        raise CatalogMissing(
+            "There is no catalog.",
+            where=uri,
+            fix="Make one with `catalens import BUNDLE MANIFEST CATALOG`.",
+        )
+    return db, active
+
+
+def _make(db: lancedb.DBConnection, own: Pointer) -> None:
+    table = pointer.open_or_create(db, own.table, schema(own.dimension))
+    commit(lambda: _ensure_name_index(table))
 
 
 def _ensure_name_index(table: lancedb.table.Table) -> None:

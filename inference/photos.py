@@ -1,7 +1,7 @@
 """Many photos through the network: read and decoded in threads while the session runs a batch."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -58,6 +58,7 @@ def see_rows(
     *,
     copy_side: int | None = None,
     batch_size: int = BATCH_SIZE,
+    read: Callable[[str], bytes] = read_bytes,
 ) -> Iterator[SeenRow | BadRow]:
     """One answer per row, in the rows' order; a photo that cannot be read gives a `BadRow`.
 
@@ -68,6 +69,7 @@ def see_rows(
         rows: rows without a photo come back as they are.
         copy_side: longest side of the JPEG copies, px; none are made if not given.
         batch_size: photos per run of the network.
+        read: gives the photo of a row's ``image``, from several threads.
     """
     spec = session.bundle.document.image
     # More threads than cores: reading from object storage is mostly waiting.
@@ -77,7 +79,7 @@ def see_rows(
         try:
             while True:
                 for row in islice(source, batch_size * _BATCHES_AHEAD - len(waiting)):
-                    waiting.append(pool.submit(_decode, row, spec, copy_side))
+                    waiting.append(pool.submit(_decode, row, spec, copy_side, read))
                 if not waiting:
                     return
                 taken = [waiting.popleft() for _ in range(min(batch_size, len(waiting)))]
@@ -86,11 +88,13 @@ def see_rows(
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _decode(row: Row, spec: ImageSpec, copy_side: int | None) -> _Decoded | BadRow:
+def _decode(
+    row: Row, spec: ImageSpec, copy_side: int | None, read: Callable[[str], bytes]
+) -> _Decoded | BadRow:
     if row.image is None:
         return _Decoded(row, None, None)
     try:
-        data = read_bytes(row.image)
+        data = read(row.image)
         copy = None if copy_side is None else jpeg_copy(data, copy_side)
         return _Decoded(row, decode(data, spec), copy)
     except CatalensError as error:

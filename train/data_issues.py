@@ -11,8 +11,9 @@ from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_label_quality_scores
 from numpy.typing import NDArray
 
+from catalog.alike import alike
 from catalog.manifest import Row
-from train.near_duplicates import alike, centred_directions
+from train.near_duplicates import centred_directions
 
 Kind = Literal["label", "two labels", "leak"]
 

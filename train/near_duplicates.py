@@ -9,13 +9,12 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+
+from catalog.alike import alike, connected
 
 # Cosine of centred features. Dance's 18 pairs of near-duplicates begin at 0.72; at 0.8 grocery's
 # photos set aside are as hard as 0.83, fashion's, where products do look alike, 0.84 (truly 0.88).
 ALIKE: Final = 0.8
-_BLOCK: Final = 2048
 # A category of fewer groups could not be split; its products are then told apart by id alone.
 _FEWEST: Final = 5
 
@@ -62,26 +61,6 @@ def centred_directions(
     return directions
 
 
-def alike(
-    left: NDArray[np.float32], right: NDArray[np.float32], least: float
-) -> list[NDArray[np.intp]]:
-    """Pairs of a left and a right row whose cosine is at least ``least``, by blocks of the left.
-
-    Args:
-        left: float32 [N, F], unit length.
-        right: float32 [M, F], unit length.
-        least: cosine.
-
-    Returns:
-        intp [2, pairs] per block; none where there is no left row.
-    """
-    return [
-        np.stack(np.nonzero(left[start : start + _BLOCK] @ right.T >= least))
-        + np.array([[start], [0]])
-        for start in range(0, len(left), _BLOCK)
-    ]
-
-
 def _grouped(
     directions: NDArray[np.float32], products: NDArray[np.intp], least: float
 ) -> NDArray[np.intp]:
@@ -91,8 +70,6 @@ def _grouped(
     left, right = np.concatenate(
         [np.stack([photos, first[product]]), *alike(directions, directions, least)], axis=1
     )
-    edges = coo_array(
-        (np.ones(len(left), dtype=np.bool_), (left, right)), shape=(len(photos), len(photos))
-    )
-    count, groups = connected_components(edges, directed=False)
-    return product if count < min(_FEWEST, len(first)) else np.asarray(groups, dtype=np.intp)
+    groups = connected(len(photos), left, right)
+    few = groups.max() + 1 < min(_FEWEST, len(first))
+    return product if few else groups

@@ -92,6 +92,27 @@ COMMANDS = (
         ),
     ),
     Command(
+        "reindex",
+        "catalogs:reindex",
+        "Embed a catalog's products again, for a bundle that was trained anew.\n\n"
+        "The old embeddings answer until all is done; a reindex that was stopped goes on when it "
+        "is run again.",
+        (
+            "catalens reindex shop-bundle-2 shop-catalog",
+            "catalens reindex shop-bundle-2 s3://shop/catalog --fill-only",
+        ),
+    ),
+    Command(
+        "duplicates",
+        "catalogs:duplicates",
+        "List products of a catalog that are there twice, as a page with pictures.",
+        (
+            "catalens duplicates shop-catalog duplicates.html",
+            "catalens duplicates shop-catalog duplicates.html --bundle shop-bundle-2 \\",
+            "    --table duplicates.csv",
+        ),
+    ),
+    Command(
         "fit-matching",
         "matching:fit_matching",
         "Learn from pairs of products when two are one, into a new bundle.\n\n"

@@ -1,4 +1,4 @@
-"""`import`: a manifest into a catalog."""
+"""`import`, `reindex` and `duplicates`: what goes into a catalog, and what is in it twice."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +8,7 @@ from rich.console import Console
 
 from catalens.cli.progress import progress_bar
 from catalog.manifest import ManifestConfig, read_manifest
+from catalog.match import DEFAULT_MATCH_MODEL
 from inference.bundle import read_bundle
 from inference.devices import Device
 
@@ -71,3 +72,77 @@ def import_(
             style="yellow",
             soft_wrap=True,
         )
+
+
+def reindex(
+    bundle: Path,
+    catalog: str,
+    /,
+    *,
+    fill_only: bool = False,
+    device: Device = "auto",
+) -> None:
+    """Embed every product again, from the photo copies the catalog keeps.
+
+    Args:
+        bundle: directory of the bundle that the catalog is to be searched with.
+        catalog: local directory, or s3://bucket/prefix.
+        fill_only: leave the catalog with the bundle that it answers for. A server that changes to
+            this one finishes it, and no write is refused meanwhile.
+        device: where the graph runs; auto takes a GPU where one works.
+    """
+    from inference.reindexer import reindex as run  # LanceDB takes seconds
+
+    read = read_bundle(bundle)
+    with progress_bar("Embedding products") as progress:
+        report = run(read, catalog, progress, device=device, activate=not fill_only)
+    done = "is filled for" if fill_only else "now answers for"
+    console = Console()
+    console.print(
+        f"[bold]{catalog}[/bold] {done} bundle {read.document.version}: {report.products:,} "
+        f"products, {report.embedded:,} of them embedded now.",
+        soft_wrap=True,
+    )
+    if report.unreadable:
+        some = ", ".join(report.unreadable[:10])
+        console.print(
+            f"The photos of {len(report.unreadable):,} products cannot be read: {some}.",
+            style="yellow",
+            soft_wrap=True,
+        )
+
+
+def duplicates(
+    catalog: str,
+    report: Path,
+    /,
+    *,
+    bundle: Path | None = None,
+    table: Path | None = None,
+) -> None:
+    """List groups of products that are one and the same.
+
+    Args:
+        catalog: local directory, or s3://bucket/prefix.
+        report: the HTML page to write.
+        bundle: directory of a bundle that fit-matching made: it says when two products are one.
+            Without it, those are that share a photo, or have nearly one picture and one name.
+        table: also write the groups as CSV: group, score, shares_photo, id, name, category.
+    """
+    from catalog.duplicates.find import find_duplicates  # LanceDB takes seconds
+    from catalog.duplicates.report import write_page, write_table
+    from catalog.store import Catalog
+
+    model = DEFAULT_MATCH_MODEL if bundle is None else read_bundle(bundle).match_model
+    opened = Catalog.open(catalog)
+    with progress_bar("Comparing products") as progress:
+        groups = find_duplicates(opened, model, progress)
+    write_page(opened, groups, report)
+    if table is not None:
+        write_table(opened, groups, table)
+    sharing = sum(group.shares_photo for group in groups)
+    Console().print(
+        f"[bold]{report}[/bold] shows {len(groups):,} groups: {sharing:,} share a photo, "
+        f"{len(groups) - sharing:,} are alike.",
+        soft_wrap=True,
+    )

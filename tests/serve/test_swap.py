@@ -10,23 +10,15 @@ import numpy as np
 import pytest
 
 from catalog.errors import EmbeddingMismatch, InvalidBundle
-from inference.bundle import read_bundle, write_bundle
+from inference.bundle import read_bundle
 from serve.model import Hardware, ServedModel
 from serve.service import Service
 from serve.settings import read_settings
+from tests.bundles import another
 from tests.colours import colour_photo
 from tests.serve.conftest import running
 
 RED = colour_photo("Warm/Red")
-
-
-def another(bundle: Path, directory: Path, **changes: object) -> Path:
-    """A bundle with the same graph and other facts, so of another version."""
-    found = read_bundle(bundle)
-    files = {"version", "variants", "prototypes", "examples", "match"}
-    fields = found.document.model_dump(exclude=files) | changes
-    write_bundle(directory, fields, {"fp32": (found.graph("fp32"), {})})
-    return directory
 
 
 def until(condition: Callable[[], bool]) -> None:

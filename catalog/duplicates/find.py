@@ -1,0 +1,177 @@
+"""Groups of products that are one and the same.
+
+Two products are linked when they share a photo, or when the match score says so. A model that was
+fitted to pairs is believed; the default only where the photos also are nearly one picture and the
+names, if both have one, by themselves say the same: half of a shop's black shirts look like one.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.alike import alike, connected
+from catalog.duplicates.picture import difference, thumbnail
+from catalog.match import MatchModel, pair_score, score_pair
+from catalog.names import normalise
+from catalog.product import Product
+from catalog.store import Catalog
+
+Progress = Callable[[int, int], None]
+
+# What the default model does not link: in fashion, from there on most are other products.
+_LEAST_COSINE: Final = 0.95
+_ONE_PICTURE: Final = 0.01
+_SAME_FILE: Final = 0.001  # saved again, at another size or quality
+_READ_AT_ONCE: Final = 512
+
+
+@dataclass(frozen=True)
+class Group:
+    """Products that are one.
+
+    Attributes:
+        ids: of at least two products, sorted.
+        score: the lowest of the links that hold them together, 0 to 1; 1 where they share photos.
+        shares_photo: whether all of them are linked by shared photos.
+    """
+
+    ids: tuple[str, ...]
+    score: float
+    shares_photo: bool
+
+
+@dataclass(frozen=True)
+class _Link:
+    left: int
+    right: int
+    score: float
+    shares_photo: bool
+
+
+def find_duplicates(
+    catalog: Catalog, model: MatchModel, progress: Progress | None = None
+) -> list[Group]:
+    """The groups, those that share photos first, then by score.
+
+    Every product is compared with every other, by blocks: minutes for 200,000.
+
+    Args:
+        catalog: to look through; products without a photo are only linked by a fitted model.
+        model: scores pairs.
+        progress: called now and then with the products compared and all there are.
+    """
+    ids: list[str] = []
+    by_name: dict[str, list[int]] = {}
+    by_photo: dict[bytes, list[int]] = {}
+    embeddings: dict[int, NDArray[np.float32]] = {}
+    for place, product in enumerate(catalog.scan(with_embeddings=True, with_photos=True)):
+        ids.append(product.id)
+        if product.embedding is not None:
+            embeddings[place] = product.embedding
+        for photo in set(product.photos):
+            by_photo.setdefault(hashlib.sha256(photo).digest(), []).append(place)
+        if product.name and (words := normalise(product.name).text):
+            by_name.setdefault(words, []).append(place)
+    links = [_Link(*pair, 1.0, shares_photo=True) for pair in _chains(by_photo.values())]
+    known = {(link.left, link.right) for link in links}
+    candidates = set(_look_alikes(embeddings, model, progress))
+    if model.fitted:
+        candidates.update(_chains(by_name.values()))
+    links += _scored(catalog, model, ids, sorted(candidates - known))
+    return _groups(ids, links)
+
+
+def _chains(groups: Iterable[Sequence[int]]) -> Iterator[tuple[int, int]]:
+    """Each with the next: enough to hold a group together."""
+    for group in groups:
+        yield from pairwise(group)
+
+
+def _look_alikes(
+    embeddings: dict[int, NDArray[np.float32]], model: MatchModel, progress: Progress | None
+) -> Iterator[tuple[int, int]]:
+    if not embeddings:
+        return
+    places = np.array(list(embeddings))
+    matrix = np.stack(list(embeddings.values()))
+    for left, right in alike(matrix, matrix, _least_cosine(model), progress):
+        ahead = left < right
+        yield from zip(places[left[ahead]].tolist(), places[right[ahead]].tolist(), strict=True)
+
+
+def _least_cosine(model: MatchModel) -> float:
+    """Below it no pair is the same, however well the names agree."""
+    if not model.fitted:
+        return _LEAST_COSINE
+    for cosine in (percent / 100 for percent in range(100)):
+        if max(pair_score(model, cosine, 1.0), pair_score(model, cosine, None)) >= model.same_at:
+            return cosine
+    return 1.0
+
+
+def _scored(
+    catalog: Catalog, model: MatchModel, ids: Sequence[str], pairs: Sequence[tuple[int, int]]
+) -> Iterator[_Link]:
+    for start in range(0, len(pairs), _READ_AT_ONCE):
+        some = pairs[start : start + _READ_AT_ONCE]
+        wanted = sorted({ids[place] for pair in some for place in pair})
+        there = catalog.get_all(wanted)
+        for left, right in some:
+            if ids[left] in there and ids[right] in there:  # else deleted by now
+                link = _link(model, there[ids[left]], there[ids[right]])
+                if link is not None:
+                    yield _Link(left, right, *link)
+
+
+def _link(model: MatchModel, left: Product, right: Product) -> tuple[float, bool] | None:
+    """Score and whether it is one photo, of products that are one."""
+    cosine, names, apart = None, None, 1.0
+    if left.embedding is not None and right.embedding is not None:
+        cosine = float(left.embedding @ right.embedding)
+        if cosine >= _LEAST_COSINE:
+            apart = _apart(left.photos, right.photos)
+    if apart <= _SAME_FILE:
+        return 1.0, True
+    if not model.fitted and apart > _ONE_PICTURE:
+        return None
+    if left.name and right.name:
+        names = model.names.compare(left.name, right.name)
+    scores = [score_pair(model, cosine, names).score]
+    if names is not None and names.similarity is not None and not model.fitted:
+        scores.append(pair_score(model, None, names.similarity, names.conflict))
+    return (scores[0], False) if min(scores) >= model.same_at else None
+
+
+def _apart(left: Sequence[bytes], right: Sequence[bytes]) -> float:
+    """The least difference of a photo of either product."""
+    theirs = [thumbnail(photo) for photo in right]
+    return min(
+        (difference(thumbnail(photo), other) for photo in left for other in theirs), default=1.0
+    )
+
+
+def _groups(ids: Sequence[str], links: Sequence[_Link]) -> list[Group]:
+    left = np.array([link.left for link in links], np.intp)
+    right = np.array([link.right for link in links], np.intp)
+    groups = connected(len(ids), left, right)
+    members: dict[int, list[str]] = {}
+    held: dict[int, list[_Link]] = {}
+    for link in links:
+        held.setdefault(int(groups[link.left]), []).append(link)
+    for place, group in enumerate(groups.tolist()):
+        if group in held:
+            members.setdefault(group, []).append(ids[place])
+    found = [
+        Group(
+            tuple(sorted(members[group])),
+            min(link.score for link in own),
+            all(link.shares_photo for link in own),
+        )
+        for group, own in held.items()
+    ]
+    return sorted(found, key=lambda one: (not one.shares_photo, -one.score, one.ids))
