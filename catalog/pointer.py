@@ -67,12 +67,7 @@ class Pointer:
             EmbeddingMismatch: another embedding id, or the same with another dimension.
         """
         if embedding_id != self.embedding_id:
-            raise EmbeddingMismatch(
-                f"The catalog holds embeddings {self.embedding_id} and the bundle makes "
-                f"{embedding_id}: they cannot be compared.",
-                where=uri,
-                fix=f"Run `catalens reindex BUNDLE {uri}`, or use the bundle it was made with.",
-            )
+            raise other_embedding(uri, self.embedding_id, embedding_id)
         if dimension not in (None, self.dimension):
             raise EmbeddingMismatch(
                 f"The catalog holds embeddings of {self.dimension} dimensions and the bundle, "
@@ -80,6 +75,16 @@ class Pointer:
                 where=uri,
                 fix="Use the bundle it was made with.",
             )
+
+
+def other_embedding(uri: str, own: str, bundles: str) -> EmbeddingMismatch:
+    """The error of a bundle that makes other embeddings than the catalog's own."""
+    return EmbeddingMismatch(
+        f"The catalog holds embeddings {own} and the bundle makes {bundles}: they cannot be "
+        "compared.",
+        where=uri,
+        fix=f"Run `catalens reindex BUNDLE {uri}`, or use the bundle it was made with.",
+    )
 
 
 def read(db: lancedb.DBConnection) -> Pointer | None:

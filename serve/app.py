@@ -85,13 +85,8 @@ class Classifier:
 
     async def __serve_build_asgi_app__(self) -> ASGIApp:
         """The API, around a service that has no model yet."""
-        door, embedding_id = None, None
-        if self._handle is not None:
-            door = CatalogDoor(self._ask_catalog)
-            embedding_id = (await door.facts()).embedding_id
-        self._service = Service(
-            self._settings, self._hardware, door, embedding_id, ReplicaMetrics()
-        )
+        door = None if self._handle is None else CatalogDoor(self._ask_catalog)
+        self._service = Service(self._settings, self._hardware, door, ReplicaMetrics())
         return create_api(self._service)
 
     async def reconfigure(self, user_config: dict[str, object]) -> None:

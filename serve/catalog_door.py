@@ -35,12 +35,22 @@ class Refusal:
 
 @dataclass(frozen=True)
 class CatalogFacts:
-    """What the served catalog is."""
+    """What the served catalog is.
+
+    Attributes:
+        uri: local directory or ``s3://bucket/prefix``.
+        embedding_id: of the bundles that it answers for.
+        dimension: length of an embedding.
+        products: in it.
+        reindexed: share of them that are embedded for the bundle that comes next, while it is
+            being loaded.
+    """
 
     uri: str
     embedding_id: str
     dimension: int
     products: int
+    reindexed: float | None = None
 
 
 @dataclass(frozen=True)
@@ -70,9 +80,13 @@ class CatalogDoor:
         """See `LiveCatalog.facts`."""
         return _unwrap(await self._call("facts"), CatalogFacts)
 
-    async def put(self, product: Product) -> None:
+    async def follow(self, bundle: str, embedding_id: str, start: bool) -> None:
+        """See `LiveCatalog.follow`."""
+        _unwrap(await self._call("follow", bundle, embedding_id, start), type(None))
+
+    async def put(self, product: Product, embedding_id: str) -> None:
         """See `LiveCatalog.put`."""
-        _unwrap(await self._call("put", product), type(None))
+        _unwrap(await self._call("put", product, embedding_id), type(None))
 
     async def get(self, product_id: str) -> Product | None:
         """See `LiveCatalog.get`."""
@@ -88,20 +102,23 @@ class CatalogDoor:
         return _unwrap(await self._call("categories"), dict)
 
     async def neighbours(
-        self, embedding: NDArray[np.float32] | None, name: str | None
+        self, embedding: NDArray[np.float32] | None, embedding_id: str, name: str | None
     ) -> list[Neighbour]:
         """See `LiveCatalog.neighbours`."""
-        return _unwrap(await self._call("neighbours", embedding, name), list)
+        return _unwrap(await self._call("neighbours", embedding, embedding_id, name), list)
 
     async def search(
         self,
         embedding: NDArray[np.float32] | None,
+        embedding_id: str,
         text: str | None,
         limit: int,
         where: Filter | None = None,
     ) -> list[Near]:
         """See `LiveCatalog.search`."""
-        return _unwrap(await self._call("search", embedding, text, limit, where), list)
+        return _unwrap(
+            await self._call("search", embedding, embedding_id, text, limit, where), list
+        )
 
 
 def _unwrap(answer: object, expected: type[_Answer]) -> _Answer:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from catalog.errors import InvalidBundle
 from catalog.images import ImageLimits, decode
+from catalog.product import mean_embedding
 from inference.answers import AnswerPolicy
 from inference.bundle import BundleDocument, read_bundle
 from inference.categoriser import Categoriser
@@ -115,11 +116,25 @@ class ServedModel:
             InvalidImage, ImageTooLarge: a photo cannot be read.
             Overloaded: the queue is full.
         """
+        spec, limits = self.document.image, self._limits  # and not self: a swap waits for that
 
         def decode_at(place: int) -> NDArray[np.uint8]:
-            return decode(photos[place], self.document.image, self._limits, where=names[place])
+            return decode(photos[place], spec, limits, where=names[place])
 
         return await self.batcher.submit(len(photos), decode_at)
+
+    async def embed(
+        self, photos: Sequence[bytes], names: Sequence[str]
+    ) -> NDArray[np.float32] | None:
+        """One product's embedding from its photos, float32 [D]; None without any.
+
+        Raises:
+            InvalidImage, ImageTooLarge: a photo cannot be read.
+            Overloaded: the queue is full.
+        """
+        if not photos:
+            return None
+        return mean_embedding((await self.predict(photos, names)).embeddings)
 
     async def explain(
         self, photo: bytes, name: str, prediction: Prediction, path: str
@@ -168,10 +183,6 @@ class ServedModel:
         except Exception:  # noqa: BLE001 - whatever it is, the answer is no
             return False
         return True
-
-    def close(self) -> None:
-        """Answer what was admitted, then end."""
-        self.batcher.close()
 
     def _warm_up(self) -> None:
         for size in self.session.warm_up_sizes:

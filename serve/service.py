@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from dataclasses import replace
+from typing import Final, TypeVar
 
-from catalog.errors import CatalogMissing
+from catalog.errors import CatalogMissing, EmbeddingMismatch
 from catalog.images import COPY_SIDE, ImageLimits, jpeg_copy
-from inference.session import Prediction
+from catalog.product import Product
 from serve.catalog_door import CatalogDoor
 from serve.model import Hardware, ServedModel
 from serve.settings import Settings
@@ -15,6 +16,7 @@ from serve.swap import ModelSlot
 from serve.watch import NOBODY, Watch
 
 _Result = TypeVar("_Result")
+_CHANGING_OVER_S: Final = 0.1
 
 
 class Service:
@@ -24,7 +26,6 @@ class Service:
         settings: limits of the replica.
         hardware: what to run the graph on.
         catalog: door to the live catalog, if one is served.
-        embedding_id: the catalog's.
         watch: is told what becomes of requests and photos.
     """
 
@@ -33,7 +34,6 @@ class Service:
         settings: Settings,
         hardware: Hardware = Hardware(),
         catalog: CatalogDoor | None = None,
-        embedding_id: str | None = None,
         watch: Watch = NOBODY,
     ) -> None:
         self.settings = settings
@@ -44,7 +44,7 @@ class Service:
         self.slot = ModelSlot(
             load=lambda uri: ServedModel(uri, settings, hardware),
             start=lambda model: model.start(self._decoders, watch),
-            embedding_id=embedding_id,
+            prepare=self._fit_catalog,
         )
 
     @property
@@ -70,9 +70,28 @@ class Service:
             )
         return self.served_catalog
 
-    async def see(self, photos: Sequence[bytes], names: Sequence[str]) -> Prediction | None:
-        """Probabilities and embeddings of the photos; None when there are none."""
-        return await self.model.predict(photos, names) if photos else None
+    async def put(
+        self,
+        catalog: CatalogDoor,
+        product: Product,
+        photos: Sequence[bytes],
+        names: Sequence[str],
+    ) -> Product:
+        """Embed a product's photos and keep it in the catalog; the product as it is kept.
+
+        Where the catalog has just changed over to another bundle, it waits for that to answer.
+        """
+        while True:
+            model = self.model
+            embedded = replace(product, embedding=await model.embed(photos, names))
+            try:
+                await catalog.put(embedded, model.document.embedding_id)
+            except EmbeddingMismatch:
+                if self.slot.active is model and not self.slot.loading:
+                    raise
+                await asyncio.sleep(_CHANGING_OVER_S)
+            else:
+                return embedded
 
     async def small_copies(self, photos: Sequence[bytes]) -> tuple[bytes, ...]:
         """The JPEG copies that the catalog keeps."""
@@ -85,3 +104,9 @@ class Service:
     async def off_loop(self, work: Callable[..., _Result], *args: object) -> _Result:
         """Run something that takes milliseconds without holding up the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._decoders, work, *args)
+
+    async def _fit_catalog(self, model: ServedModel, patient: bool) -> None:
+        """Have the catalog embedded for a model that is about to answer."""
+        if self.served_catalog is not None:
+            document = model.document
+            await self.served_catalog.follow(model.uri, document.embedding_id, start=patient)

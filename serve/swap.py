@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+import weakref
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 from pydantic import BaseModel
 
-from catalog.errors import EmbeddingMismatch
 from serve.model import ServedModel
 from serve.problems import NotReady
 
@@ -37,20 +37,21 @@ class ModelSlot:
     Args:
         load: reads, verifies and warms up a bundle; runs in a thread.
         start: opens the loaded model's queue.
-        embedding_id: the served catalog's, which a bundle must match; None without a catalog.
+        prepare: makes the served catalog answer for the model, and waits for it; its second
+            argument says whether that may take long, as when another model answers meanwhile.
     """
 
     def __init__(
         self,
         load: Callable[[str], ServedModel],
         start: Callable[[ServedModel], None],
-        embedding_id: str | None = None,
+        prepare: Callable[[ServedModel, bool], Awaitable[None]],
     ) -> None:
         self.swap: SwapState | None = None
         self._active: ServedModel | None = None
         self._load = load
         self._start = start
-        self._embedding_id = embedding_id
+        self._prepare = prepare
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="load")
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -70,6 +71,11 @@ class ModelSlot:
         """Whether there is an active model."""
         return self._active is not None
 
+    @property
+    def loading(self) -> bool:
+        """Whether another model is being loaded."""
+        return self.swap is not None and self.swap.state == "loading"
+
     async def first(self, uri: str) -> None:
         """Load the first model and wait for it.
 
@@ -77,7 +83,7 @@ class ModelSlot:
             CatalensError: it cannot be served.
         """
         self.swap = SwapState(state="loading", bundle=uri)
-        self._activate(await self._loaded(uri))
+        self._activate(await self._loaded(uri, patient=False))
 
     def follow(self, uri: str) -> None:
         """Load another model beside the active one and swap when it answers; returns at once."""
@@ -88,7 +94,7 @@ class ModelSlot:
 
     async def _follow(self, uri: str) -> None:
         try:
-            model = await self._loaded(uri)
+            model = await self._loaded(uri, patient=True)
         except Exception as error:  # noqa: BLE001 - raising here would stop the replica
             reason = str(error) or type(error).__name__
             _logger.warning("bundle %s refused: %s", uri, reason)
@@ -98,19 +104,10 @@ class ModelSlot:
         if self._wanted(uri):
             self._activate(model)
 
-    async def _loaded(self, uri: str) -> ServedModel:
+    async def _loaded(self, uri: str, patient: bool) -> ServedModel:
         model = await asyncio.get_running_loop().run_in_executor(self._loader, self._load, uri)
-        self._check(model)
+        await self._prepare(model, patient)
         return model
-
-    def _check(self, model: ServedModel) -> None:
-        if self._embedding_id not in (None, model.document.embedding_id):
-            raise EmbeddingMismatch(
-                f"the bundle's embedding is {model.document.embedding_id} and that of the served "
-                f"catalog {self._embedding_id}.",
-                where=model.uri,
-                fix="Fill a catalog with this bundle: `catalens reindex BUNDLE CATALOG`.",
-            )
 
     def _activate(self, model: ServedModel) -> None:
         before = self._active
@@ -118,7 +115,9 @@ class ModelSlot:
         self._active = model
         self.swap = SwapState(state="active", bundle=model.uri)
         if before is not None:
-            before.close()
+            # Not now: a request that has it in hand may yet ask it.
+            call_soon = asyncio.get_running_loop().call_soon_threadsafe
+            weakref.finalize(before, call_soon, before.batcher.close).atexit = False
 
     def _wanted(self, uri: str) -> bool:
         """False when another bundle was asked for in the meantime."""

@@ -80,9 +80,7 @@ def match_routes(service: Service) -> APIRouter:
         model = service.model
         prediction = await model.predict(asked.photos, asked.names) if asked.photos else None
         embedding = None if prediction is None else mean_embedding(prediction.embeddings)
-        neighbours: list[Neighbour] = []
-        if service.served_catalog is not None:
-            neighbours = await service.served_catalog.neighbours(embedding, asked.name)
+        neighbours = await _neighbours(service, model, embedding, asked.name)
         return await service.off_loop(_placed, model, asked, prediction, embedding, neighbours)
 
     @router.post("/v1/tags", responses=answer(TagsAnswer), openapi_extra=body(TagsBody))
@@ -92,14 +90,21 @@ def match_routes(service: Service) -> APIRouter:
         assert isinstance(found, TagsBody)
         asked = require_something(Asked(found.name.strip() or None, (), ()), "name")
         assert asked.name is not None
-        neighbours: list[Neighbour] = []
-        if service.served_catalog is not None:
-            neighbours = await service.served_catalog.neighbours(None, asked.name)
-        suggest = service.model.categoriser.suggest
-        ranked = await service.off_loop(suggest, neighbours, asked.name)
+        model = service.model
+        neighbours = await _neighbours(service, model, None, asked.name)
+        ranked = await service.off_loop(model.categoriser.suggest, neighbours, asked.name)
         return TagsAnswer(tags=_shown(ranked[:_MOST_TAGS]))
 
     return router
+
+
+async def _neighbours(
+    service: Service, model: ServedModel, embedding: NDArray[np.float32] | None, name: str | None
+) -> list[Neighbour]:
+    catalog = service.served_catalog
+    if catalog is None:
+        return []
+    return await catalog.neighbours(embedding, model.document.embedding_id, name)
 
 
 async def _cosine(model: ServedModel, left: Asked, right: Asked) -> float | None:

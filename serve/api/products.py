@@ -5,7 +5,7 @@ from pydantic import TypeAdapter
 
 from catalog.errors import InvalidRequest, UnknownProduct
 from catalog.match import MatchModel, score_pair
-from catalog.product import Product, check_id, mean_embedding
+from catalog.product import Product, check_id
 from serve.api.asked import Asked, json_part, of_body, of_form, read_body, require_something
 from serve.api.documented import answer, body
 from serve.api.schemas import (
@@ -49,17 +49,9 @@ def product_routes(service: Service) -> APIRouter:
             asked, category = of_body(found, service.settings), found.category
             attributes = found.attributes
         require_something(asked)
-        prediction = await service.see(asked.photos, asked.names)
-        product = Product(
-            id=product_id,
-            name=asked.name,
-            category=category,
-            attributes=attributes,
-            embedding=None if prediction is None else mean_embedding(prediction.embeddings),
-            photos=await service.small_copies(asked.photos),
-        )
-        await catalog.put(product)
-        return _shown(product)
+        copies = await service.small_copies(asked.photos)
+        product = Product(product_id, asked.name, category, attributes, photos=copies)
+        return _shown(await service.put(catalog, product, asked.photos, asked.names))
 
     @router.get("/v1/products/{product_id:path}", responses=answer(ProductAnswer))
     async def get(product_id: str) -> ProductAnswer:
@@ -94,10 +86,11 @@ def product_routes(service: Service) -> APIRouter:
                 "nothing to search for.", where="body", fix="Give `product`, `text` or both."
             )
         model = service.model
-        prediction = await service.see(asked.photos, asked.names)
-        embedding = None if prediction is None else mean_embedding(prediction.embeddings)
+        embedding = await model.embed(asked.photos, asked.names)
         text = sought.text or asked.name
-        near = await catalog.search(embedding, text, sought.limit, sought.filter)
+        near = await catalog.search(
+            embedding, model.document.embedding_id, text, sought.limit, sought.filter
+        )
         name = asked.name or sought.text
         results = await service.off_loop(_scored, near, name, model.match_model)
         if asked.photos or asked.name:  # words alone stay in the order of the full-text index

@@ -207,6 +207,9 @@ class CatalogAnswer(BaseModel):
     embedding_id: str
     dimension: int
     products: int
+    reindexed: float | None = Field(
+        description="share that is embedded for the bundle that is being loaded, 0 to 1"
+    )
 
 
 class ModelAnswer(BaseModel):

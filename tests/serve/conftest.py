@@ -50,12 +50,11 @@ def running(
     server: list[uvicorn.Server] = []
 
     async def main() -> None:
-        door, embedding_id = None, None
+        door = None
         if catalog_uri is not None:
             live = LiveCatalog(catalog_uri, maintain_every_s=60.0)
             door = CatalogDoor(lambda method, *args: getattr(live, method)(*args))
-            embedding_id = (await door.facts()).embedding_id
-        service = Service(settings or read_settings(), Hardware("cpu"), door, embedding_id)
+        service = Service(settings or read_settings(), Hardware("cpu"), door)
         await service.slot.first(str(bundle))
         config = uvicorn.Config(create_api(service), port=0, log_level="critical", lifespan="off")
         server.append(uvicorn.Server(config))

@@ -12,6 +12,8 @@ from catalog.store import Catalog
 from serve.catalog_door import CatalogDoor, Refusal
 from serve.live_catalog import LiveCatalog
 
+OWN = "e" * 16
+
 
 def vector(seed: int) -> NDArray[np.float32]:
     found = np.random.default_rng(seed).normal(size=8).astype(np.float32)
@@ -30,7 +32,7 @@ def door(live: LiveCatalog) -> CatalogDoor:
 
 @pytest.fixture
 def uri(tmp_path: Path) -> str:
-    Catalog.create(str(tmp_path / "c"), "e" * 16, 8)
+    Catalog.create(str(tmp_path / "c"), OWN, 8)
     return str(tmp_path / "c")
 
 
@@ -42,7 +44,10 @@ def test_puts_at_the_same_time_share_commits_and_are_all_kept(uri: str) -> None:
         live._catalog.put = lambda products: (commits.append(len(products)), real(products))[1]  # type: ignore[method-assign]
         catalog = door(live)
         await asyncio.gather(
-            *(catalog.put(Product(f"p{n}", f"name {n}", embedding=vector(n))) for n in range(30))
+            *(
+                catalog.put(Product(f"p{n}", f"name {n}", embedding=vector(n)), OWN)
+                for n in range(30)
+            )
         )
         assert sum(commits) == 30
         assert len(commits) < 30
@@ -55,9 +60,9 @@ def test_a_put_through_one_handle_is_found_by_the_next_search_of_another(uri: st
     async def main() -> None:
         writer, reader = door(LiveCatalog(uri, 60.0)), door(LiveCatalog(uri, 60.0))
         for number in range(5):
-            await writer.put(Product(f"p{number}", f"word{number}", embedding=vector(number)))
-            by_photo = await reader.search(vector(number), None, 1)
-            by_text = await reader.search(None, f"word{number}", 5)
+            await writer.put(Product(f"p{number}", f"word{number}", embedding=vector(number)), OWN)
+            by_photo = await reader.search(vector(number), OWN, None, 1)
+            by_text = await reader.search(None, OWN, f"word{number}", 5)
             assert [one.product.id for one in by_photo] == [f"p{number}"]
             assert [one.product.id for one in by_text] == [f"p{number}"]
 
@@ -65,7 +70,7 @@ def test_a_put_through_one_handle_is_found_by_the_next_search_of_another(uri: st
 
 
 def test_what_was_acknowledged_is_there_after_a_restart(uri: str) -> None:
-    asyncio.run(door(LiveCatalog(uri, 60.0)).put(Product("kept", "Kept", photos=(b"jpeg",))))
+    asyncio.run(door(LiveCatalog(uri, 60.0)).put(Product("kept", "Kept", photos=(b"jpeg",)), OWN))
     found = asyncio.run(door(LiveCatalog(uri, 60.0)).get("kept"))
     assert found is not None
     assert found.photos == (b"jpeg",)
@@ -76,8 +81,8 @@ def test_one_bad_product_does_not_cost_the_others_of_its_commit(uri: str) -> Non
         catalog = door(LiveCatalog(uri, 60.0))
         wide = np.ones(4, np.float32) / 2
         results = await asyncio.gather(
-            *(catalog.put(Product(f"p{n}", "a", embedding=vector(n))) for n in range(3)),
-            catalog.put(Product("wide", "a", embedding=wide)),
+            *(catalog.put(Product(f"p{n}", "a", embedding=vector(n)), OWN) for n in range(3)),
+            catalog.put(Product("wide", "a", embedding=wide), OWN),
             return_exceptions=True,
         )
         assert [type(one) for one in results] == [type(None)] * 3 + [InvalidRequest]
@@ -89,9 +94,9 @@ def test_one_bad_product_does_not_cost_the_others_of_its_commit(uri: str) -> Non
 def test_a_refusal_travels_as_a_value_and_is_raised_as_the_error_it_was(uri: str) -> None:
     async def main() -> None:
         live = LiveCatalog(uri, 60.0)
-        assert isinstance(await live.search(np.zeros(8, np.float32), None, 3), Refusal)
+        assert isinstance(await live.search(np.zeros(8, np.float32), OWN, None, 3), Refusal)
         with pytest.raises(InvalidRequest, match="zero or not finite"):
-            await door(live).search(np.zeros(8, np.float32), None, 3)
+            await door(live).search(np.zeros(8, np.float32), OWN, None, 3)
 
     asyncio.run(main())
 

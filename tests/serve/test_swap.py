@@ -1,4 +1,5 @@
 import asyncio
+import base64
 import json
 import shutil
 import time
@@ -10,13 +11,16 @@ import numpy as np
 import pytest
 
 from catalog.errors import EmbeddingMismatch, InvalidBundle
+from catalog.store import Catalog
 from inference.bundle import read_bundle
+from serve.catalog_door import CatalogDoor
+from serve.live_catalog import LiveCatalog
 from serve.model import Hardware, ServedModel
 from serve.service import Service
 from serve.settings import read_settings
 from tests.bundles import another
 from tests.colours import colour_photo
-from tests.serve.conftest import running
+from tests.serve.conftest import empty_catalog, running
 
 RED = colour_photo("Warm/Red")
 
@@ -45,7 +49,7 @@ def test_a_swap_loses_no_request_and_ends_on_the_new_bundle(
             return seen[-1]
 
         first = ask()
-        before = server.service.model
+        before = server.service.model.batcher
         started = time.monotonic()
         server.on_loop(lambda: server.service.slot.follow(str(second)))
         assert time.monotonic() - started < 0.5
@@ -59,7 +63,7 @@ def test_a_swap_loses_no_request_and_ends_on_the_new_bundle(
             "bundle": str(second),
             "reason": None,
         }
-        until(lambda: not before.batcher.alive)
+        until(lambda: not before.alive)
 
 
 @pytest.mark.parametrize("fault", ["changed", "missing", "remote"])
@@ -87,18 +91,60 @@ def test_a_bad_bundle_is_refused_with_its_reason_and_the_old_one_answers(
         assert http.get("/readyz").status_code == 200
 
 
-def test_a_bundle_with_another_embedding_than_the_catalogs_is_refused(
+def test_a_server_does_not_start_on_a_bundle_that_the_catalog_was_not_made_for(
     tiny_bundle: Path, tmp_path: Path
 ) -> None:
     stranger = another(tiny_bundle, tmp_path / "stranger", embedding_id="f" * 16)
+    catalog = empty_catalog(tiny_bundle, tmp_path / "catalog")
 
     async def main() -> None:
-        own = read_bundle(tiny_bundle).document.embedding_id
-        service = Service(read_settings(), Hardware("cpu"), embedding_id=own)
+        live = LiveCatalog(catalog, 60.0)
+        door = CatalogDoor(lambda method, *args: getattr(live, method)(*args))
         with pytest.raises(EmbeddingMismatch, match="f" * 16):
-            await service.slot.first(str(stranger))
+            await Service(read_settings(), Hardware("cpu"), door).slot.first(str(stranger))
 
     asyncio.run(main())
+
+
+def test_a_swap_to_another_embedding_embeds_the_catalog_and_loses_no_product(
+    tiny_bundle: Path, tmp_path: Path
+) -> None:
+    second = another(tiny_bundle, tmp_path / "second", embedding_id="f" * 16)
+    catalog = empty_catalog(tiny_bundle, tmp_path / "catalog")
+    with (
+        running(tiny_bundle, catalog) as server,
+        httpx.Client(base_url=server.url, trust_env=False, timeout=30) as http,
+    ):
+        put = []
+
+        def ask() -> None:
+            number = len(put)
+            product = {"name": f"Lamp {number}", "image": base64.b64encode(RED).decode()}
+            answer = http.put(f"/v1/products/p{number}", json=product | {"category": "Home"})
+            assert answer.status_code == 200, answer.text
+            put.append(f"p{number}")
+            found = http.post("/v1/search", json={"product": product, "limit": 100})
+            assert found.status_code == 200, found.text
+            assert put[-1] in [one["id"] for one in found.json()["results"]]
+            placed = http.post("/v1/categorize", json={"product": product})
+            assert (placed.status_code, placed.json()["path"]) == (200, "Home")
+
+        for _ in range(5):
+            ask()
+        server.on_loop(lambda: server.service.slot.follow(str(second)))
+
+        def changed_over() -> bool:
+            ask()
+            return bool(http.get("/v1/model").json()["swap"]["state"] == "active")
+
+        until(changed_over)
+        facts = http.get("/v1/model").json()
+        assert facts["embedding_id"] == facts["catalog"]["embedding_id"] == "f" * 16
+        assert facts["catalog"]["reindexed"] is None
+        ask()
+        found = Catalog.open(catalog, "f" * 16)
+        assert sorted(found.ids()) == sorted(put)
+        assert all(one.embedding is not None for one in found.scan(with_embeddings=True))
 
 
 def test_a_first_bundle_that_is_bad_is_an_error(tmp_path: Path) -> None:
