@@ -59,6 +59,12 @@ class UnknownProduct(CatalensError):
     type = "unknown-product"
 
 
+class UnknownReview(CatalensError):
+    """A review id that the queue does not hold."""
+
+    type = "unknown-review"
+
+
 class UnknownCategory(CatalensError):
     """A category path that the tree does not hold."""
 

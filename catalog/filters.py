@@ -53,6 +53,16 @@ def equals(column: str, values: Sequence[str]) -> str:
     return f"{column} IN ({', '.join(map(_literal, values))})"
 
 
+def below(column: str, path: str) -> str:
+    """Predicate: the column, a name of our own, holds the path or one below it."""
+    return f"({column} = {_literal(path)} OR starts_with({column}, {_literal(path + '/')}))"
+
+
+def moved_sql(column: str, old: str, new: str) -> str:
+    """Expression: the column's path, which begins with ``old``, beginning with ``new`` instead."""
+    return f"concat({_literal(new)}, substr({column}, {len(old) + 1}))"
+
+
 def pack(attributes: Mapping[str, str]) -> list[str]:
     """Attributes as the entries a row keeps."""
     return [_entry(key, value) for key, value in attributes.items()]
@@ -74,9 +84,7 @@ def _one_of(key: str, values: Sequence[str]) -> str:
 
 
 def _at_or_below(path: str) -> str:
-    if not path:
-        return "category IS NOT NULL"
-    return f"category = {_literal(path)} OR starts_with(category, {_literal(path + '/')})"
+    return below("category", path) if path else "category IS NOT NULL"
 
 
 def _entry(key: str, value: str) -> str:

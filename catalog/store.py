@@ -25,7 +25,9 @@ from numpy.typing import NDArray
 from catalog import pointer
 from catalog.commits import commit
 from catalog.errors import CatalogMissing, InvalidRequest
-from catalog.filters import Filter, equals, predicate
+from catalog.filters import Filter, below, equals, moved_sql, predicate
+from catalog.move_log import read_moves, record_move
+from catalog.moves import Move
 from catalog.pointer import Pointer
 from catalog.product import Product, check_unicode
 from catalog.rows import SUMMARY, schema, to_product, to_row
@@ -90,7 +92,7 @@ class Catalog:
             InvalidRequest: the embedding id or the dimension is unusable.
         """
         wanted = Pointer(embedding_id, dimension)
-        db = _connect(uri)
+        db = connect(uri)
         active = pointer.read(db)
         if active is None:
             _make(db, wanted)
@@ -212,6 +214,37 @@ class Catalog:
         pairs = ((pair["values"], pair["counts"]) for pair in counts.to_pylist())
         return dict(sorted((path, number) for path, number in pairs if path is not None))
 
+    def move_category(self, old: str, new: str) -> int:
+        """Rename a category, merge it into another or move it, with all below it.
+
+        What models say of the old path counts for the new one from then on; see `moves`.
+
+        Args:
+            old: path of the category.
+            new: path it shall have; products may be filed there already.
+
+        Returns:
+            How many products were filed at or below it.
+
+        Raises:
+            InvalidRequest: a path is empty, or the new one lies at or below the old one.
+            EmbeddingMismatch: the catalog was reindexed meanwhile; nothing is promised then.
+        """
+        move = Move(old, new)
+        updated: Any = commit(
+            lambda: self._table.update(
+                where=below("category", move.old),
+                values_sql={"category": moved_sql("category", move.old, move.new)},
+            )
+        )
+        record_move(self._db, move)
+        self._check_answers()
+        return int(updated.rows_updated)
+
+    def moves(self) -> tuple[Move, ...]:
+        """All that `move_category` did, the oldest first."""
+        return read_moves(self._db)
+
     def ids(self) -> Iterator[str]:
         """Every product's id, in no particular order."""
         for batch in self._table.search().select(["id"]).to_batches():
@@ -320,13 +353,14 @@ class Catalog:
             )
 
 
-def _connect(uri: str) -> lancedb.DBConnection:
+def connect(uri: str) -> lancedb.DBConnection:
+    """The database of a catalog; each read sees what any other connection has written."""
     return lancedb.connect(uri, read_consistency_interval=timedelta(0))
 
 
 def _open(uri: str) -> tuple[lancedb.DBConnection, Pointer]:
     exists = "://" in uri or Path(uri).is_dir()  # connecting would make the directory
-    db = _connect(uri) if exists else None
+    db = connect(uri) if exists else None
     active = pointer.read(db) if db else None
     if db is None or active is None:
         raise CatalogMissing(

@@ -200,6 +200,7 @@ class _Scorer:
         self._policy = AnswerPolicy.of(self._bundle)
         self._categoriser = Categoriser.of(self._bundle)
         self._catalog = _open(config.catalog, self._bundle)
+        self._moves = self._catalog.moves() if self._catalog else ()
         self._out = _Output(out)
         self._top_k = config.top_k
 
@@ -223,7 +224,7 @@ class _Scorer:
         if self._catalog is not None and (row.image or row.name):
             neighbours = find_neighbours(self._catalog, seen.embedding, row.name, without=row.id)
             found = self._categoriser.categorise(
-                neighbours, seen.probabilities, seen.embedding, row.name
+                neighbours, seen.probabilities, seen.embedding, row.name, self._moves
             )
             return record | {
                 "path": found.path,

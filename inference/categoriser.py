@@ -17,6 +17,7 @@ from catalog.categorise import (
 )
 from catalog.familiarity import most_familiar
 from catalog.match import MatchModel
+from catalog.moves import Move, merged, moved
 from catalog.names.categories import NameCategories, NameOpinion
 from catalog.pool import CategoriseWeights
 from inference.bundle import Bundle
@@ -63,6 +64,7 @@ class Categoriser:
         probabilities: NDArray[np.float32] | None,
         embedding: NDArray[np.float32] | None,
         name: str | None,
+        moves: Sequence[Move] = (),
     ) -> Categorisation:
         """Pool neighbours, the classifier's probabilities and what the name says.
 
@@ -71,37 +73,44 @@ class Categoriser:
             probabilities: float32 [classes] of the photo, or None.
             embedding: float32 [D] of the photo, or None.
             name: as the shop writes it, or None.
+            moves: of the catalog's categories since the bundle was trained.
         """
         found = categorise(
             self._named(neighbours, name),
-            self._by_class(probabilities),
+            self._by_class(probabilities, moves),
             self.match,
             self.weights,
             certainty=self.certainty,
             name=name,
             familiarity=most_familiar(embedding, self.prototypes),
-            opinion=self._opinion(name),
+            opinion=self._opinion(name, moves),
         )
         if not name or found.path is not None or found.alternatives:
             return found
         # A name alone and nothing near it: its words may still say something.
-        tags = tuple(self.suggest(neighbours, name))
+        tags = tuple(self.suggest(neighbours, name, moves))
         return replace(found, alternatives=tags[:_MOST_TAGS], ranked=tags)
 
-    def suggest(self, neighbours: Sequence[Neighbour], name: str) -> list[CategoryScore]:
+    def suggest(
+        self, neighbours: Sequence[Neighbour], name: str, moves: Sequence[Move] = ()
+    ) -> list[CategoryScore]:
         """The categories that a name speaks for, best first."""
         near = self._named(neighbours, name)
-        return suggest_tags(name, near, self.classes, self.weights, self._opinion(name))
+        classes = list(dict.fromkeys(moved(path, moves) for path in self.classes))
+        return suggest_tags(name, near, classes, self.weights, self._opinion(name, moves))
 
-    def _by_class(self, probabilities: NDArray[np.float32] | None) -> dict[str, float] | None:
+    def _by_class(
+        self, probabilities: NDArray[np.float32] | None, moves: Sequence[Move]
+    ) -> dict[str, float] | None:
         if probabilities is None:
             return None
-        return dict(zip(self.classes, probabilities.tolist(), strict=True))
+        shares = dict(zip(self.classes, probabilities.tolist(), strict=True))
+        return merged(shares, moves) if moves else shares
 
-    def _opinion(self, name: str | None) -> NameOpinion | None:
+    def _opinion(self, name: str | None, moves: Sequence[Move]) -> NameOpinion | None:
         if not name or self.name_categories is None:
             return None
-        return self.name_categories.opinion(name)
+        return self.name_categories.opinion(name, moves)
 
     def _named(self, neighbours: Sequence[Neighbour], name: str | None) -> Sequence[Neighbour]:
         """The neighbours with the similarity of their names to the one asked about."""

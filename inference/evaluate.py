@@ -4,7 +4,7 @@ The photos go through the decode, the graph and the pooling that serving uses, s
 those of the service.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from catalog.categorise import Categorisation
 from catalog.manifest import BadRow, Manifest, Row
 from catalog.metrics import average_precisions, classification_report
+from catalog.moves import Move, moved
 from catalog.tags import TagModel
 from catalog.tree import CategoryTree
 from inference.bundle import Bundle
@@ -108,9 +109,13 @@ def evaluate(
         judged = [(one.row, one.probabilities) for one in seen if one.probabilities is not None]
         answers = None
     else:
-        tree = CategoryTree(sorted({*bundle.document.classes, *catalog.categories()}))
+        moves = catalog.moves()
+        classes = {moved(path, moves) for path in bundle.document.classes}
+        tree = CategoryTree(sorted(classes | catalog.categories().keys()))
         categoriser = Categoriser.of(bundle)
-        answers = [(one.row, _categorise(categoriser, catalog, one)) for one in rows]
+        answers = [
+            (_moved(one.row, moves), _categorise(categoriser, catalog, one, moves)) for one in rows
+        ]
         judged = [(row, _shares(answer, tree)) for row, answer in answers]
     manifest.with_bad(bad, bad_rows_file)
     truth = [row.category or "" for row, _ in judged]
@@ -164,10 +169,17 @@ def _judgeable(
             progress(done, len(rows))
 
 
-def _categorise(categoriser: Categoriser, catalog: "Catalog", seen: SeenRow) -> Categorisation:
+def _moved(row: Row, moves: Sequence[Move]) -> Row:
+    """A row that may have been labelled before the catalog's categories were moved."""
+    return replace(row, category=row.category and moved(row.category, moves))
+
+
+def _categorise(
+    categoriser: Categoriser, catalog: "Catalog", seen: SeenRow, moves: Sequence[Move]
+) -> Categorisation:
     row = seen.row
     neighbours = find_neighbours(catalog, seen.embedding, row.name, without=row.id)
-    return categoriser.categorise(neighbours, seen.probabilities, seen.embedding, row.name)
+    return categoriser.categorise(neighbours, seen.probabilities, seen.embedding, row.name, moves)
 
 
 def _shares(answer: Categorisation, tree: CategoryTree) -> NDArray[np.float32]:

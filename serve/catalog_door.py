@@ -3,7 +3,7 @@
 Apart from it, so that a replica need not import the store (LanceDB alone takes 1.4 s).
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from catalog.categorise import Neighbour
 from catalog.errors import CatalensError
 from catalog.filters import Filter
+from catalog.moves import Move
 from catalog.product import Product
+from catalog.reviews.record import Review, Status
 
 _Answer = TypeVar("_Answer")
 _REFUSALS: Final = {kind.type: kind for kind in CatalensError.__subclasses__()}
@@ -66,6 +68,21 @@ class Near:
     image_similarity: float | None
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What the catalog knows about a product that is to be placed.
+
+    Attributes:
+        neighbours: what `categorise` pools.
+        moves: of categories, since bundles were trained.
+        decided: the category that a person gave the very same product, or None.
+    """
+
+    neighbours: tuple[Neighbour, ...] = ()
+    moves: tuple[Move, ...] = ()
+    decided: str | None = None
+
+
 class CatalogDoor:
     """The live catalog as the API sees it, wherever it runs; a refusal is raised again.
 
@@ -101,11 +118,45 @@ class CatalogDoor:
         """See `LiveCatalog.categories`."""
         return _unwrap(await self._call("categories"), dict)
 
-    async def neighbours(
-        self, embedding: NDArray[np.float32] | None, embedding_id: str, name: str | None
-    ) -> list[Neighbour]:
-        """See `LiveCatalog.neighbours`."""
-        return _unwrap(await self._call("neighbours", embedding, embedding_id, name), list)
+    async def keep_review(self, review: Review) -> None:
+        """See `LiveCatalog.keep_review`."""
+        _unwrap(await self._call("keep_review", review), type(None))
+
+    async def reviews(self, statuses: Sequence[Status]) -> list[Review]:
+        """See `LiveCatalog.reviews`."""
+        return _unwrap(await self._call("reviews", statuses), list)
+
+    async def review(self, review_id: str) -> Review:
+        """See `LiveCatalog.review`."""
+        return _unwrap(await self._call("review", review_id), Review)
+
+    async def decide(
+        self, review_id: str, path: str, product: Product, embedding_id: str
+    ) -> Review:
+        """See `LiveCatalog.decide`."""
+        answer = await self._call("decide", review_id, path, product, embedding_id)
+        return _unwrap(answer, Review)
+
+    async def undo(self, review_id: str) -> Review:
+        """See `LiveCatalog.undo`."""
+        return _unwrap(await self._call("undo", review_id), Review)
+
+    async def surroundings(
+        self,
+        embedding: NDArray[np.float32] | None,
+        embedding_id: str,
+        name: str | None,
+        review_id: str | None = None,
+    ) -> Surroundings:
+        """See `LiveCatalog.surroundings`."""
+        return _unwrap(
+            await self._call("surroundings", embedding, embedding_id, name, review_id),
+            Surroundings,
+        )
+
+    async def move_category(self, old: str, new: str) -> int:
+        """See `LiveCatalog.move_category`."""
+        return _unwrap(await self._call("move_category", old, new), int)
 
     async def search(
         self,

@@ -1,32 +1,38 @@
 """The live catalog: the one process that writes products, and answers searches by embedding.
 
 It is a deployment of its own. Searches carry embeddings and writes the small photo copy, so no
-photo is decoded here. A put is committed before it is answered; puts that come while another is
-being committed share the next commit.
+photo is decoded here. A write is committed before it is answered.
 """
 
 import asyncio
 import logging
+import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.categorise import Neighbour
 from catalog.errors import CatalensError, EmbeddingMismatch
 from catalog.filters import Filter
+from catalog.moves import Move
 from catalog.pointer import other_embedding
 from catalog.product import Product
+from catalog.reviews.decide import decide, undo, unknown
+from catalog.reviews.queue import Reviews
+from catalog.reviews.record import Review, Status
 from catalog.store import Catalog
 from inference.bundle import read_bundle
 from inference.neighbours import find_neighbours
-from serve.catalog_door import CatalogFacts, Near, Refusal
+from serve.catalog_door import CatalogFacts, Near, Refusal, Surroundings
+from serve.group_commit import GroupCommit
 from serve.loopback import keep_replica_on_loopback
 
 _logger = logging.getLogger(__name__)
 _Answer = TypeVar("_Answer")
+_MOVES_READ_EVERY_S: Final = 5.0
 
 
 class LiveCatalog:
@@ -49,8 +55,11 @@ class LiveCatalog:
         self._others: dict[str, Catalog] = {}
         self._maintain_every_s = maintain_every_s
         self._upkeep: asyncio.Task[None] | None = None
-        self._pending: list[_Put] = []
-        self._commit: asyncio.Task[None] | None = None
+        self._reviews = Reviews(uri)
+        self._puts = GroupCommit(self._put)
+        self._kept = GroupCommit(self._reviews.keep)
+        self._moves = (time.monotonic(), self._catalog.moves())
+        self._deciding = threading.Lock()
         self._reindexing: tuple[str, asyncio.Task[None]] | None = None
         self._reindexed: float | None = None
 
@@ -90,12 +99,8 @@ class LiveCatalog:
             embedding_id: of the bundle that embedded it.
         """
         self._start_upkeep()
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._pending.append(_Put(product, embedding_id, done))
-        if self._commit is None:
-            self._commit = asyncio.create_task(self._commit_pending())
         try:
-            await done
+            await self._puts.submit(_Put(product, embedding_id))
         except CatalensError as error:
             return _refusal(error)
         return None
@@ -112,11 +117,65 @@ class LiveCatalog:
         """Products per category path."""
         return await _answer(self._catalog.categories)
 
-    async def neighbours(
-        self, embedding: NDArray[np.float32] | None, embedding_id: str, name: str | None
-    ) -> list[Neighbour] | Refusal:
-        """What `categorise` pools: the filed products nearest by photo or by name."""
-        return await _answer(lambda: find_neighbours(self._of(embedding_id), embedding, name))
+    async def keep_review(self, review: Review) -> Refusal | None:
+        """Queue an answer for a person; when it returns, it is on disk."""
+        try:
+            await self._kept.submit(review)
+        except CatalensError as error:
+            return _refusal(error)
+        return None
+
+    async def reviews(self, statuses: Sequence[Status]) -> list[Review] | Refusal:
+        """The reviews of those statuses without their photos, the oldest first."""
+        return await _answer(lambda: self._reviews.list(statuses))
+
+    async def review(self, review_id: str) -> Review | Refusal:
+        """One review with its photos."""
+        return await _answer(lambda: self._review(review_id))
+
+    async def decide(
+        self, review_id: str, path: str, product: Product, embedding_id: str
+    ) -> Review | Refusal:
+        """A person's word on an answer; when it returns, the next search finds the product there.
+
+        Args:
+            review_id: of the answer.
+            path: the category.
+            product: what is filed where the catalog does not hold it yet.
+            embedding_id: of the bundle that embedded it.
+        """
+        return await _answer(lambda: self._decide(review_id, path, product, embedding_id))
+
+    async def undo(self, review_id: str) -> Review | Refusal:
+        """Take a person's word back."""
+        return await _answer(lambda: self._undo(review_id))
+
+    async def surroundings(
+        self,
+        embedding: NDArray[np.float32] | None,
+        embedding_id: str,
+        name: str | None,
+        review_id: str | None,
+    ) -> Surroundings | Refusal:
+        """What `categorise` needs: the filed products nearest by photo or by name, and more.
+
+        Args:
+            embedding: float32 [D] of unit length, or None.
+            embedding_id: of the bundle that made it.
+            name: of the product, or None.
+            review_id: what a review of this product would be called, if that is of interest.
+        """
+
+        def look() -> Surroundings:
+            decided = None if review_id is None else self._reviews.decided(review_id)
+            neighbours = find_neighbours(self._of(embedding_id), embedding, name)
+            return Surroundings(tuple(neighbours), self._recent_moves(), decided)
+
+        return await _answer(look)
+
+    async def move_category(self, old: str, new: str) -> int | Refusal:
+        """Rename, merge or move a category, with its products and reviews; how many products."""
+        return await _answer(lambda: self._move_category(old, new))
 
     async def search(
         self,
@@ -137,43 +196,61 @@ class LiveCatalog:
         """
         return await _answer(lambda: _search(self._of(embedding_id), embedding, text, limit, where))
 
-    async def _commit_pending(self) -> None:
-        while self._pending:
-            batch, self._pending = self._pending, []
-            if not await self._put_all(batch) and len(batch) > 1:
-                for one in batch:  # one product that cannot be kept must not cost the others
-                    await self._put_all([one])
-        self._commit = None
-
-    async def _put_all(self, batch: "Sequence[_Put]") -> bool:
-        """Put them in one commit; what fails is told only to one who asked alone."""
-        try:
-            await asyncio.to_thread(self._put, batch)
-        except Exception as error:  # noqa: BLE001 - handed to the one who waits
-            if len(batch) == 1:
-                _settle(batch[0].done, error)
-            return False
-        for one in batch:
-            _settle(one.done, None)
-        return True
-
     def _put(self, batch: "Sequence[_Put]") -> None:
-        catalog = self._catalog
-        for one in batch:
-            if one.product.embedding is not None and one.embedding_id != catalog.embedding_id:
-                raise other_embedding(catalog.uri, catalog.embedding_id, one.embedding_id)
-        try:
+        def put(catalog: Catalog) -> None:
+            for one in batch:
+                _check_embedding(catalog, one.product, one.embedding_id)
             catalog.put([one.product for one in batch])
-        except EmbeddingMismatch:
-            self._reopen()
-            raise
+
+        self._write(put, embedded=True)
 
     def _delete(self, ids: Sequence[str]) -> int:
+        self._reviews.delete_of(ids)
+        return self._write(lambda catalog: catalog.delete(ids))
+
+    def _decide(self, review_id: str, path: str, product: Product, embedding_id: str) -> Review:
+        def file(catalog: Catalog) -> Review:
+            _check_embedding(catalog, product, embedding_id)
+            return decide(catalog, self._reviews, self._review(review_id), path, product)
+
+        with self._deciding:
+            return self._write(file, embedded=True)
+
+    def _undo(self, review_id: str) -> Review:
+        with self._deciding:
+            return self._write(
+                lambda catalog: undo(catalog, self._reviews, self._review(review_id))
+            )
+
+    def _move_category(self, old: str, new: str) -> int:
+        products = self._write(lambda catalog: catalog.move_category(old, new))
+        self._reviews.move_category(Move(old, new))
+        self._moves = (time.monotonic(), self._catalog.moves())
+        return products
+
+    def _recent_moves(self) -> tuple[Move, ...]:
+        """Also those of other processes, a few seconds late."""
+        read, moves = self._moves
+        if time.monotonic() - read > _MOVES_READ_EVERY_S:
+            moves = self._catalog.moves()
+            self._moves = (time.monotonic(), moves)
+        return moves
+
+    def _review(self, review_id: str) -> Review:
+        found = self._reviews.get(review_id)
+        if found is None:
+            raise unknown(review_id)
+        return found
+
+    def _write(self, work: Callable[[Catalog], _Answer], embedded: bool = False) -> _Answer:
+        """A write; once more where the catalog has changed over, unless it carries embeddings."""
         try:
-            return self._catalog.delete(ids)
+            return work(self._catalog)
         except EmbeddingMismatch:
             self._reopen()
-            return self._catalog.delete(ids)
+            if embedded:
+                raise
+            return work(self._catalog)
 
     def _reopen(self) -> None:
         """The catalog has changed over to another bundle's embeddings."""
@@ -245,11 +322,13 @@ class ServedCatalog(LiveCatalog):
 
 @dataclass(frozen=True)
 class _Put:
-    """A product that waits for its commit."""
-
     product: Product
     embedding_id: str
-    done: "asyncio.Future[None]"
+
+
+def _check_embedding(catalog: Catalog, product: Product, embedding_id: str) -> None:
+    if product.embedding is not None and embedding_id != catalog.embedding_id:
+        raise other_embedding(catalog.uri, catalog.embedding_id, embedding_id)
 
 
 def _search(
@@ -278,12 +357,3 @@ async def _answer(ask: Callable[[], _Answer]) -> _Answer | Refusal:
 
 def _refusal(error: CatalensError) -> Refusal:
     return Refusal(error.type, error.what, error.where, error.fix)
-
-
-def _settle(done: "asyncio.Future[None]", error: Exception | None) -> None:
-    if done.done():  # its caller went away
-        return
-    if error is None:
-        done.set_result(None)
-    else:
-        done.set_exception(error)

@@ -49,6 +49,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "unsupported-media-type": Kind(status=415, title="Unsupported media type"),
     "invalid-request": Kind(status=422, title="Invalid request"),
     "unknown-product": Kind(status=404, title="Unknown product"),
+    "unknown-review": Kind(status=404, title="Unknown review"),
     "unknown-category": Kind(status=404, title="Unknown category"),
     "unknown-address": Kind(status=404, title="No such address"),
     "method-not-allowed": Kind(status=405, title="Method not allowed"),

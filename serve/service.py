@@ -1,14 +1,15 @@
 """What a replica holds: the model in service, the threads that decode, the door to the catalog."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Final, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from catalog.errors import CatalogMissing, EmbeddingMismatch
 from catalog.images import COPY_SIDE, ImageLimits, jpeg_copy
-from catalog.product import Product
 from serve.catalog_door import CatalogDoor
 from serve.model import Hardware, ServedModel
 from serve.settings import Settings
@@ -70,28 +71,30 @@ class Service:
             )
         return self.served_catalog
 
-    async def put(
+    async def embedded(
         self,
-        catalog: CatalogDoor,
-        product: Product,
         photos: Sequence[bytes],
         names: Sequence[str],
-    ) -> Product:
-        """Embed a product's photos and keep it in the catalog; the product as it is kept.
+        write: Callable[[NDArray[np.float32] | None, str], Awaitable[_Result]],
+    ) -> _Result:
+        """Embed a product's photos and write it to the catalog.
 
         Where the catalog has just changed over to another bundle, it waits for that to answer.
+
+        Args:
+            photos: encoded; none are needed.
+            names: what to call each in an error.
+            write: takes the embedding, float32 [D] or None, and the id of its kind.
         """
         while True:
             model = self.model
-            embedded = replace(product, embedding=await model.embed(photos, names))
+            embedding = await model.embed(photos, names)
             try:
-                await catalog.put(embedded, model.document.embedding_id)
+                return await write(embedding, model.document.embedding_id)
             except EmbeddingMismatch:
                 if self.slot.active is model and not self.slot.loading:
                     raise
                 await asyncio.sleep(_CHANGING_OVER_S)
-            else:
-                return embedded
 
     async def small_copies(self, photos: Sequence[bytes]) -> tuple[bytes, ...]:
         """The JPEG copies that the catalog keeps."""

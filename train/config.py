@@ -68,7 +68,7 @@ class TrainConfig:
     backbone_rate: float = 0.5
     weight_decay: float = 0.02
     label_smoothing: float = 0.1
-    colour: float = 0.3
+    colour: float = 0.0
     erase: float = 0.25
     cutmix: float = 0.0
     pretrained_share: float = 0.2

@@ -113,6 +113,21 @@ COMMANDS = (
         ),
     ),
     Command(
+        "move-category",
+        "catalogs:move_category",
+        "Rename a category of a catalog, merge it into another or move it, with all below it.",
+        (
+            "catalens move-category shop-catalog Vehicle/Lorry Vehicle/Truck",
+            'catalens move-category s3://shop/catalog "Sport/City bikes" Vehicle/Bike',
+        ),
+    ),
+    Command(
+        "export-reviews",
+        "catalogs:export_reviews",
+        "Write what people decided in review as labelled data for the next training.",
+        ("catalens export-reviews shop-catalog labelled --excel",),
+    ),
+    Command(
         "fit-matching",
         "matching:fit_matching",
         "Learn from pairs of products when two are one, into a new bundle.\n\n"

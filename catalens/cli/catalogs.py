@@ -1,4 +1,4 @@
-"""`import`, `reindex` and `duplicates`: what goes into a catalog, and what is in it twice."""
+"""Commands on a catalog: fill it, embed it anew, tidy it, take out what people decided."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +9,7 @@ from rich.console import Console
 from catalens.cli.progress import progress_bar
 from catalog.manifest import ManifestConfig, read_manifest
 from catalog.match import DEFAULT_MATCH_MODEL
+from catalog.moves import Move
 from inference.bundle import read_bundle
 from inference.devices import Device
 
@@ -146,3 +147,40 @@ def duplicates(
         f"{len(groups) - sharing:,} are alike.",
         soft_wrap=True,
     )
+
+
+def move_category(catalog: str, old: str, new: str, /) -> None:
+    """Rename a category, merge it into another or move it, with all below it.
+
+    Args:
+        catalog: local directory, or s3://bucket/prefix.
+        old: path of the category.
+        new: path it shall have; products may be filed there already.
+    """
+    from catalog.reviews.queue import Reviews  # LanceDB takes seconds
+    from catalog.store import Catalog
+
+    products = Catalog.open(catalog).move_category(old, new)
+    Reviews(catalog).move_category(Move(old, new))
+    Console().print(
+        f"{products:,} products of {old} are in [bold]{new}[/bold] now; what a bundle says of the "
+        "old category counts for it too.",
+        soft_wrap=True,
+    )
+
+
+def export_reviews(catalog: str, directory: Path, /, *, excel: bool = False) -> None:
+    """Write what people decided as a manifest to train with, and its photos.
+
+    Args:
+        catalog: local directory, or s3://bucket/prefix.
+        directory: where manifest.csv and photos/ are written.
+        excel: also write manifest.xlsx.
+    """
+    from catalog.reviews.export import write_labelled
+    from catalog.reviews.queue import Reviews
+    from catalog.store import Catalog
+
+    Catalog.open(catalog)  # or the queue would be made where there is no catalog
+    rows = write_labelled(Reviews(catalog).labelled(), directory, excel)
+    Console().print(f"[bold]{directory / 'manifest.csv'}[/bold] has {rows:,} rows.")

@@ -10,6 +10,7 @@ from catalog.categorise import Neighbour
 from catalog.errors import InvalidRequest
 from catalog.images import decode
 from catalog.match import score_pair
+from catalog.moves import Move
 from inference.answers import AnswerPolicy
 from inference.bundle import read_bundle
 from inference.categoriser import Categoriser
@@ -85,10 +86,12 @@ class LocalBundle:
         seen = None if photo is None else self._see([photo])
         embedding = None if seen is None else seen.embeddings[0]
         neighbours: list[Neighbour] = []
+        moves: tuple[Move, ...] = ()
         if self._catalog is not None:
             neighbours = find_neighbours(self._catalog, embedding, name)
+            moves = self._catalog.moves()
         shares = None if seen is None else seen.probabilities[0]
-        found = self._categoriser.categorise(neighbours, shares, embedding, name)
+        found = self._categoriser.categorise(neighbours, shares, embedding, name, moves)
         return Categorisation.model_validate(asdict(found))
 
     def _explained(

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
+from catalog.moves import Move, merged
 from catalog.names.form import normalise
 
 _LENGTHS: Final = (2, 3, 4, 5)
@@ -42,15 +43,21 @@ class NameCategories:
         is likely of any product."""
         return np.asarray(softmax(np.stack([self._logits(name) for name in names]), axis=1))
 
-    def opinion(self, name: str) -> "NameOpinion | None":
-        """What one name says; None where no piece of it is known."""
+    def opinion(self, name: str, moves: Sequence[Move] = ()) -> "NameOpinion | None":
+        """What one name says; None where no piece of it is known.
+
+        Args:
+            name: as the shop writes it.
+            moves: of the categories since it was fitted.
+        """
         if not any(piece in self._places for piece in pieces(name)):
             return None
-        (shares,) = self.probabilities([name])
-        return NameOpinion(
-            dict(zip(self.classes, shares.tolist(), strict=True)),
-            dict(zip(self.classes, (shares / self.prior).tolist(), strict=True)),
+        (found,) = self.probabilities([name])
+        shares, prior = (
+            merged(dict(zip(self.classes, values.tolist(), strict=True)), moves)
+            for values in (found, self.prior)
         )
+        return NameOpinion(shares, {path: share / prior[path] for path, share in shares.items()})
 
     @cached_property
     def _places(self) -> dict[str, int]:

@@ -11,6 +11,7 @@ from serve.api.documented import document
 from serve.api.facts import fact_routes
 from serve.api.match import match_routes
 from serve.api.products import product_routes
+from serve.api.reviews import review_routes
 from serve.service import Service
 
 _ABOUT = "Puts every product in its place in a shop's category tree."
@@ -26,7 +27,7 @@ def create_api(service: Service) -> ASGIApp:
         redirect_slashes=False,
     )
     problems.install(api)
-    for routes in (classify_routes, match_routes, product_routes, fact_routes):
+    for routes in (classify_routes, match_routes, product_routes, review_routes, fact_routes):
         api.include_router(routes(service))
     document(api)
     return problems.LastResort(ClassifyFirst(api, service), service.watch)

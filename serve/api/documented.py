@@ -19,6 +19,8 @@ _SHOWN: Final = (
     schemas.TagsBody,
     schemas.SearchBody,
     schemas.StoredProductBody,
+    schemas.CorrectBody,
+    schemas.MoveBody,
 )
 
 

@@ -3,17 +3,21 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse
 
+from catalog.moves import moved
 from catalog.tree import ancestors
-from serve.api.documented import answer
+from serve.api.asked import read_body
+from serve.api.documented import answer, body
 from serve.api.schemas import (
     CatalogAnswer,
     CategoriesAnswer,
     CategoryNode,
     Health,
     ModelAnswer,
+    MoveAnswer,
+    MoveBody,
 )
 from serve.problems import NotReady
 from serve.service import Service
@@ -28,8 +32,21 @@ def fact_routes(service: Service) -> APIRouter:
     async def categories() -> CategoriesAnswer:
         """The category tree: the model's classes and the catalog's categories together."""
         catalog = service.served_catalog
-        filed = None if catalog is None else await catalog.categories()
-        return CategoriesAnswer(categories=category_nodes(service.model.document.classes, filed))
+        model = service.model
+        classes, filed = model.document.classes, None
+        if catalog is not None:
+            filed = await catalog.categories()
+            around = await catalog.surroundings(None, model.document.embedding_id, None)
+            classes = tuple(moved(path, around.moves) for path in classes)
+        return CategoriesAnswer(categories=category_nodes(classes, filed))
+
+    @router.post("/v1/categories:move", responses=answer(MoveAnswer), openapi_extra=body(MoveBody))
+    async def move(request: Request) -> MoveAnswer:
+        """Rename a category, merge it into another or move it, with all below it."""
+        catalog = service.catalog
+        asked = await read_body(request, MoveBody, service.settings)
+        assert isinstance(asked, MoveBody)
+        return MoveAnswer(products=await catalog.move_category(asked.old, asked.new))
 
     @router.get("/v1/model", responses=answer(ModelAnswer))
     async def model() -> ModelAnswer:

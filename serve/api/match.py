@@ -6,12 +6,14 @@ import numpy as np
 from fastapi import APIRouter, Request
 from numpy.typing import NDArray
 
-from catalog.categorise import CategoryScore, Neighbour
+from catalog.categorise import CategoryScore
 from catalog.match import score_pair
-from catalog.product import mean_embedding
+from catalog.product import check_id, mean_embedding
+from catalog.reviews.record import review_id
 from inference.session import Prediction
 from serve.api.asked import Asked, of_body, of_form, read_body, require_something
 from serve.api.documented import answer, body
+from serve.api.reviews import by_person, queued
 from serve.api.schemas import (
     CategorizeAnswer,
     CategorizeBody,
@@ -23,6 +25,7 @@ from serve.api.schemas import (
     TagsBody,
 )
 from serve.bodies import Form
+from serve.catalog_door import Surroundings
 from serve.model import ServedModel
 from serve.service import Service
 
@@ -66,22 +69,34 @@ def match_routes(service: Service) -> APIRouter:
     @router.post(
         "/v1/categorize",
         responses=answer(CategorizeAnswer),
-        openapi_extra=body(CategorizeBody, texts=("name",), files=("image",)),
+        openapi_extra=body(CategorizeBody, texts=("name", "id"), files=("image",)),
     )
     async def categorize(request: Request) -> CategorizeAnswer:
         """Say where in the catalog a new product belongs, how sure that is, and why."""
-        found = await read_body(request, CategorizeBody, service.settings, ("name", "image"))
-        asked = (
-            of_form(found)
-            if isinstance(found, Form)
-            else of_body(found.product, service.settings, "product.")
-        )
+        found = await read_body(request, CategorizeBody, service.settings, ("name", "id", "image"))
+        if isinstance(found, Form):
+            asked, product_id = of_form(found), found.texts.get("id")
+        else:
+            asked = of_body(found.product, service.settings, "product.")
+            product_id = found.id
         require_something(asked)
+        if product_id is not None:
+            check_id(product_id)
         model = service.model
         prediction = await model.predict(asked.photos, asked.names) if asked.photos else None
         embedding = None if prediction is None else mean_embedding(prediction.embeddings)
-        neighbours = await _neighbours(service, model, embedding, asked.name)
-        return await service.off_loop(_placed, model, asked, prediction, embedding, neighbours)
+        catalog = service.served_catalog
+        known = review_id(product_id, asked.name, asked.photos)
+        around = Surroundings()
+        if catalog is not None:
+            embedding_id = model.document.embedding_id
+            around = await catalog.surroundings(embedding, embedding_id, asked.name, known)
+        placed = await service.off_loop(_placed, model, asked, prediction, embedding, around)
+        if catalog is None:
+            return placed
+        if around.decided is not None:
+            return by_person(placed, around.decided, known)
+        return await queued(service, catalog, asked, product_id, known, placed)
 
     @router.post("/v1/tags", responses=answer(TagsAnswer), openapi_extra=body(TagsBody))
     async def tags(request: Request) -> TagsAnswer:
@@ -91,20 +106,16 @@ def match_routes(service: Service) -> APIRouter:
         asked = require_something(Asked(found.name.strip() or None, (), ()), "name")
         assert asked.name is not None
         model = service.model
-        neighbours = await _neighbours(service, model, None, asked.name)
-        ranked = await service.off_loop(model.categoriser.suggest, neighbours, asked.name)
+        around = Surroundings()
+        if service.served_catalog is not None:
+            embedding_id = model.document.embedding_id
+            around = await service.served_catalog.surroundings(None, embedding_id, asked.name)
+        ranked = await service.off_loop(
+            model.categoriser.suggest, around.neighbours, asked.name, around.moves
+        )
         return TagsAnswer(tags=_shown(ranked[:_MOST_TAGS]))
 
     return router
-
-
-async def _neighbours(
-    service: Service, model: ServedModel, embedding: NDArray[np.float32] | None, name: str | None
-) -> list[Neighbour]:
-    catalog = service.served_catalog
-    if catalog is None:
-        return []
-    return await catalog.neighbours(embedding, model.document.embedding_id, name)
 
 
 async def _cosine(model: ServedModel, left: Asked, right: Asked) -> float | None:
@@ -120,16 +131,19 @@ def _placed(
     asked: Asked,
     prediction: Prediction | None,
     embedding: NDArray[np.float32] | None,
-    neighbours: list[Neighbour],
+    around: Surroundings,
 ) -> CategorizeAnswer:
     shares = None if prediction is None else prediction.probabilities.mean(axis=0)
-    found = model.categoriser.categorise(neighbours, shares, embedding, asked.name)
+    found = model.categoriser.categorise(
+        around.neighbours, shares, embedding, asked.name, around.moves
+    )
     return CategorizeAnswer(
         path=found.path,
         score=found.score,
         decision=found.decision,
         alternatives=_shown(found.alternatives),
         evidence=[EvidenceAnswer(**vars(one)) for one in found.evidence],
+        review=None,
     )
 
 

@@ -1,5 +1,7 @@
 """`/v1/products/{id}` and `POST /v1/search`: the live catalog over HTTP."""
 
+from dataclasses import replace
+
 from fastapi import APIRouter, Request, Response
 from pydantic import TypeAdapter
 
@@ -51,7 +53,12 @@ def product_routes(service: Service) -> APIRouter:
         require_something(asked)
         copies = await service.small_copies(asked.photos)
         product = Product(product_id, asked.name, category, attributes, photos=copies)
-        return _shown(await service.put(catalog, product, asked.photos, asked.names))
+        await service.embedded(
+            asked.photos,
+            asked.names,
+            lambda embedding, kind: catalog.put(replace(product, embedding=embedding), kind),
+        )
+        return _shown(product)
 
     @router.get("/v1/products/{product_id:path}", responses=answer(ProductAnswer))
     async def get(product_id: str) -> ProductAnswer:

@@ -1,5 +1,6 @@
 """Bodies and answers of the HTTP API, as pydantic models; the OpenAPI page is made from them."""
 
+from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -45,6 +46,9 @@ class CategorizeBody(_Body):
     """A product to place."""
 
     product: ProductBody
+    id: str | None = Field(
+        None, description="of the product: what a person decides is filed under it"
+    )
 
 
 class TagsBody(_Body):
@@ -148,6 +152,9 @@ class CategorizeAnswer(BaseModel):
     decision: Verdict
     alternatives: list[PathProbability]
     evidence: list[EvidenceAnswer]
+    review: str | None = Field(
+        None, description="id under which it waits for a person, or was decided by one"
+    )
 
 
 class TagsAnswer(BaseModel):
@@ -182,6 +189,49 @@ class SearchAnswer(BaseModel):
     """The products found, best first."""
 
     results: list[Found]
+
+
+class CorrectBody(_Body):
+    """The category that a person gives a product."""
+
+    path: str = Field(max_length=1_000, description="path with /")
+
+
+class MoveBody(_Body):
+    """A category and where it is to be."""
+
+    old: str = Field(max_length=1_000, description="path; all below it moves along")
+    new: str = Field(max_length=1_000, description="path; products may be there already")
+
+
+class MoveAnswer(BaseModel):
+    """What became of a category."""
+
+    products: int = Field(description="that were filed at or below it")
+
+
+class ReviewAnswer(BaseModel):
+    """An answer that waits for a person, or that one has decided."""
+
+    id: str
+    status: Literal["open", "accepted", "corrected"]
+    product_id: str = Field(description="of the product in the catalog, once it is decided")
+    name: str | None
+    photos: list[str] = Field(description="addresses of small JPEG copies")
+    path: str | None = Field(description="what was answered")
+    score: float
+    alternatives: list[PathProbability]
+    created: datetime
+    decided: str | None = Field(description="the category that a person gave")
+    decided_at: datetime | None
+
+
+class ReviewsAnswer(BaseModel):
+    """Reviews, the oldest first."""
+
+    total: int = Field(description="of that status")
+    reviews: list[ReviewAnswer]
+    next: str | None = Field(description="what `after` takes for the next page; null at the end")
 
 
 class CategoryNode(BaseModel):

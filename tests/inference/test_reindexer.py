@@ -182,7 +182,7 @@ def test_embeddings_before_the_last_are_dropped(
     reindex(new_bundle, uri)
     third = another(tiny_bundle, tmp_path / "third", embedding_id="cafe" * 4)
     reindex(read_bundle(third), uri)
-    assert len(store.pointer.tables(store._connect(uri))) == 2
+    assert len(store.pointer.tables(store.connect(uri))) == 2
 
 
 def test_a_product_whose_copies_are_damaged_keeps_its_name(uri: str, new_bundle: Bundle) -> None:

@@ -1,0 +1,41 @@
+"""The moves of a catalog's categories, in a table beside its products."""
+
+import uuid
+from datetime import UTC, datetime
+from typing import Final
+
+import lancedb
+import pyarrow as pa
+
+from catalog import pointer
+from catalog.commits import commit
+from catalog.moves import Move
+from catalog.rows import key_field
+
+_TABLE: Final = "category_moves"
+_SCHEMA: Final = pa.schema(
+    [
+        key_field("id"),
+        pa.field("old", pa.string()),
+        pa.field("new", pa.string()),
+        pa.field("at", pa.timestamp("us", "UTC")),
+    ]
+)
+
+
+def read_moves(db: lancedb.DBConnection) -> tuple[Move, ...]:
+    """All moves of a catalog, the oldest first."""
+    try:
+        rows = db.open_table(_TABLE).search().to_list()
+    except ValueError as error:
+        if "was not found" in str(error):
+            return ()
+        raise
+    return tuple(Move(row["old"], row["new"]) for row in sorted(rows, key=lambda row: row["at"]))
+
+
+def record_move(db: lancedb.DBConnection, move: Move) -> None:
+    """Keep a move of a catalog; repeating the last one is harmless."""
+    row = {"id": uuid.uuid4().hex, "old": move.old, "new": move.new, "at": datetime.now(UTC)}
+    table = pointer.open_or_create(db, _TABLE, _SCHEMA)
+    commit(lambda: table.add(pa.Table.from_pylist([row], schema=_SCHEMA)))
