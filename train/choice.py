@@ -22,6 +22,12 @@ _FOR_EPOCHS: Final = 0.85
 _SLOWEST: Final = 0.1
 
 
+# Other colours cost 0.018 of top-1 on 1,172 photos of groceries and 0.006 on 5,445 of clothes, whose
+# colours tell them apart; on 218 of dancers, where any augmentation is welcome, they gained 0.035.
+_COLOUR: Final = 0.3
+_FEW_PHOTOS: Final = 1_000
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A backbone that may be fine-tuned.
@@ -55,7 +61,7 @@ class Choice:
     """Settings with nothing left to choose.
 
     Attributes:
-        config: neither its recipe nor its backbone is `auto`.
+        config: neither its recipe nor its backbone is `auto`, and its colour is given.
         reason: why these, for a person; None where nothing was left open.
     """
 
@@ -64,7 +70,7 @@ class Choice:
 
 
 def choose(config: TrainConfig, photos: int, speed: Callable[[], float]) -> Choice:
-    """Decide what is `auto` in the settings.
+    """Decide what is left open in the settings.
 
     The largest backbone of which enough epochs fit into the budget is fine-tuned; where not even
     the smallest is worth it, the probe is left.
@@ -78,6 +84,8 @@ def choose(config: TrainConfig, photos: int, speed: Callable[[], float]) -> Choi
     Raises:
         InvalidRequest: the budget is no time span.
     """
+    if config.colour is None:
+        config = replace(config, colour=_COLOUR if photos < _FEW_PHOTOS else 0.0)
     if config.recipe != "auto" and config.backbone != "auto":
         return Choice(config, None)
     if config.recipe == "probe":

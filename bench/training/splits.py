@@ -13,8 +13,8 @@ from bench.recognition.dance import dance_rows
 from bench.shops import Shop
 from catalog.manifest import Row
 
-_SHOP_MINUTES: Final = 12
-_DANCE_MINUTES: Final = 2
+_SHOP_S: Final = 600
+_DANCE_S: Final = 90
 _FOLDS: Final = 5
 
 
@@ -27,20 +27,20 @@ class Split:
         train: table of image and category.
         test: the same of the photos to answer.
         truth: category of each of those.
-        minutes: that the training may take.
+        seconds: that the training may take.
     """
 
     name: str
     train: Path
     test: Path
     truth: list[str]
-    minutes: int
+    seconds: int
 
 
 def shop_splits(shop: Shop, directory: Path) -> list[Split]:
     """A shop's own: `train`, and `val` to answer."""
     train, test = (shop.rows(split).rows for split in ("train", "val"))
-    return [_split(shop.name, train, test, directory, _SHOP_MINUTES)]
+    return [_split(shop.name, train, test, directory, _SHOP_S)]
 
 
 def dance_splits(directory: Path) -> list[Split]:
@@ -53,18 +53,18 @@ def dance_splits(directory: Path) -> list[Split]:
             [rows[row] for row in np.flatnonzero(folds != fold)],
             [rows[row] for row in np.flatnonzero(folds == fold)],
             directory,
-            _DANCE_MINUTES,
+            _DANCE_S,
         )
         for fold in range(_FOLDS)
     ]
 
 
 def _split(
-    name: str, train: Iterable[Row], test: Iterable[Row], directory: Path, minutes: int
+    name: str, train: Iterable[Row], test: Iterable[Row], directory: Path, seconds: int
 ) -> Split:
     tables = [directory / f"{name}-{part}.csv" for part in ("train", "test")]
     parts = [[(row.image or "", row.category or "") for row in rows] for rows in (train, test)]
     for table, rows in zip(tables, parts, strict=True):
         with table.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows((("image", "category"), *rows))
-    return Split(name, *tables, [category for _, category in parts[1]], minutes)
+    return Split(name, *tables, [category for _, category in parts[1]], seconds)

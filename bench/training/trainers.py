@@ -42,8 +42,8 @@ def answer(trainer: str, split: Split, directory: Path) -> list[str]:
 
 def _ours(split: Split, directory: Path) -> list[str]:
     place = directory / f"{split.name}-{OURS}"
-    minutes = f"{split.minutes}m"
-    run = learn_run(split.train, place, "--budget", minutes, "--backbone", SMALLEST)
+    budget = f"{split.seconds}s"
+    run = learn_run(split.train, place, "--budget", budget, "--backbone", SMALLEST)
     rows = read_manifest(str(split.test), ManifestConfig()).rows
     return guess(run, rows)
 
@@ -58,7 +58,7 @@ def _peers(trainer: str, split: Split, directory: Path) -> list[str]:
     subprocess.run(
         [
             *(str(python), str(_HERE / trainer / "train.py"), str(split.train), str(split.test)),
-            *(str(weights), str(60 * split.minutes), str(answers)),
+            *(str(weights), str(split.seconds), str(answers)),
         ],
         check=True,
         cwd=directory,

@@ -43,7 +43,7 @@ def test_the_machine_is_measured_only_where_it_matters() -> None:
 
 
 def test_what_was_asked_for_stays() -> None:
-    asked = TrainConfig(recipe="finetune", backbone="resnet18")
+    asked = TrainConfig(recipe="finetune", backbone="resnet18", colour=0.1)
     assert choose(asked, 10**6, two_cores).config == asked
     assert chosen(100, "60m", recipe="probe") == ("probe", "tf_efficientnet_lite0")
     assert chosen(10**6, "1m", recipe="finetune") == ("finetune", "tf_efficientnet_lite0")
@@ -60,6 +60,13 @@ def test_a_size_that_was_asked_for_stays() -> None:
     assert choose(TrainConfig(budget="60m"), 2_600, two_cores).config.size == 240
     assert choose(TrainConfig(budget="60m", size=288), 2_600, two_cores).config.size == 288
     assert choose(TrainConfig(budget="1m"), 10**6, two_cores).config.size is None
+
+
+def test_few_photos_are_shown_in_other_colours_and_many_are_not() -> None:
+    assert choose(TrainConfig(budget="60m"), 273, two_cores).config.colour == 0.3
+    assert choose(TrainConfig(budget="60m"), 2_640, two_cores).config.colour == 0.0
+    asked = TrainConfig(recipe="finetune", backbone="resnet18", colour=0.2)
+    assert choose(asked, 2_640, two_cores).config.colour == 0.2
 
 
 def test_the_reason_names_photos_epochs_and_budget() -> None:
