@@ -72,11 +72,43 @@ async def read_json(request: Request, shape: type[_Body], limit: int) -> _Body:
         RequestTooLarge: over the limit; the rest is not read.
         InvalidRequest: not JSON, nested too deep, or not of that shape.
     """
-    body = await _read(request, limit, _too_large(limit))
+    return parse_json(await _read(request, limit, _too_large(limit)), shape)
+
+
+def parse_json(body: bytes, shape: type[_Body]) -> _Body:
+    """Bytes as JSON of that shape.
+
+    Raises:
+        InvalidRequest: not JSON, nested too deep, or not of that shape.
+    """
     try:
         return shape.model_validate_json(body)
     except ValidationError as error:
         raise of_validation(error.errors(include_url=False, include_input=False)[0]) from None
+
+
+async def read_lines(
+    request: Request, limit: int
+) -> AsyncGenerator[tuple[int, bytes | None], None]:
+    """Number, from 1, and bytes of each line that is not blank, while the body comes in.
+
+    Of a line over the limit, None; no more of it than that is held.
+    """
+    number, held, dropped = 1, bytearray(), False
+    async for chunk in request.stream():
+        *ends, rest = chunk.split(b"\n")
+        for end in ends:
+            held += end
+            if dropped or len(held) > limit:
+                yield number, None
+            elif held.strip():
+                yield number, bytes(held)
+            number, held, dropped = number + 1, bytearray(), False
+        held += rest
+        if len(held) > limit:
+            held, dropped = bytearray(), True
+    if dropped or held.strip():
+        yield number, None if dropped else bytes(held)
 
 
 async def read_form(request: Request, limit: int, max_files: int) -> Form:

@@ -35,8 +35,8 @@ class TrainConfig:
         weight_decay: of finetune.
         label_smoothing: of finetune.
         colour: contrast and saturation of photos that finetune trains on change by up to this
-            share, each colour channel by half of it; if not given, by 0.3 where there are fewer than
-            1,000 photos, else not at all.
+            share, each colour channel by half of it; if not given, by 0.3 where there are fewer
+            than 1,000 photos, else not at all.
         erase: share of those photos of which a part is erased.
         cutmix: share of their batches in which each photo gets a part of another.
         pretrained_share: of the pretrained weights, with the probe's head, in those that finetune

@@ -9,6 +9,7 @@ from serve import problems
 from serve.api.classify import ClassifyFirst, classify_routes
 from serve.api.documented import document
 from serve.api.facts import fact_routes
+from serve.api.imports import import_routes
 from serve.api.match import match_routes
 from serve.api.products import product_routes
 from serve.api.reviews import review_routes
@@ -27,7 +28,14 @@ def create_api(service: Service) -> ASGIApp:
         redirect_slashes=False,
     )
     problems.install(api)
-    for routes in (classify_routes, match_routes, product_routes, review_routes, fact_routes):
+    for routes in (
+        classify_routes,
+        match_routes,
+        import_routes,
+        product_routes,
+        review_routes,
+        fact_routes,
+    ):
         api.include_router(routes(service))
     document(api)
     return problems.LastResort(ClassifyFirst(api, service), service.watch)

@@ -19,6 +19,7 @@ _SHOWN: Final = (
     schemas.TagsBody,
     schemas.SearchBody,
     schemas.StoredProductBody,
+    schemas.ImportedProductBody,
     schemas.CorrectBody,
     schemas.MoveBody,
 )

@@ -1,5 +1,6 @@
 """`/v1/products/{id}` and `POST /v1/search`: the live catalog over HTTP."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from fastapi import APIRouter, Request, Response
@@ -18,7 +19,7 @@ from serve.api.schemas import (
     StoredProductBody,
 )
 from serve.bodies import Form
-from serve.catalog_door import Near
+from serve.catalog_door import CatalogDoor, Near
 from serve.service import Service
 
 _ATTRIBUTES = TypeAdapter(dict[str, str])
@@ -50,15 +51,7 @@ def product_routes(service: Service) -> APIRouter:
         else:
             asked, category = of_body(found, service.settings), found.category
             attributes = found.attributes
-        require_something(asked)
-        copies = await service.small_copies(asked.photos)
-        product = Product(product_id, asked.name, category, attributes, photos=copies)
-        await service.embedded(
-            asked.photos,
-            asked.names,
-            lambda embedding, kind: catalog.put(replace(product, embedding=embedding), kind),
-        )
-        return _shown(product)
+        return _shown(await store(service, catalog, product_id, asked, category, attributes))
 
     @router.get("/v1/products/{product_id:path}", responses=answer(ProductAnswer))
     async def get(product_id: str) -> ProductAnswer:
@@ -105,6 +98,32 @@ def product_routes(service: Service) -> APIRouter:
         return SearchAnswer(results=results[: sought.limit])
 
     return router
+
+
+async def store(
+    service: Service,
+    catalog: CatalogDoor,
+    product_id: str,
+    asked: Asked,
+    category: str | None,
+    attributes: Mapping[str, str],
+) -> Product:
+    """Keep a product in the catalog, with the embedding and small copies of its photos.
+
+    Raises:
+        InvalidRequest: it has neither name nor photo, or the catalog cannot keep it.
+        InvalidImage, ImageTooLarge: a photo cannot be read.
+        Overloaded: the queue is full.
+    """
+    require_something(asked)
+    copies = await service.small_copies(asked.photos)
+    product = Product(product_id, asked.name, category, attributes, photos=copies)
+    await service.embedded(
+        asked.photos,
+        asked.names,
+        lambda embedding, kind: catalog.put(replace(product, embedding=embedding), kind),
+    )
+    return product
 
 
 async def _read_search(request: Request, service: Service) -> tuple[Asked, SearchBody]:

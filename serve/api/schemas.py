@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from serve.problems import Problem
 from serve.swap import SwapState
 
 Verdict = Literal["auto", "review", "unknown"]
@@ -27,6 +28,12 @@ class StoredProductBody(ProductBody):
 
     category: str | None = Field(None, max_length=1_000, description="path with /")
     attributes: dict[str, str] = Field(default_factory=dict)
+
+
+class ImportedProductBody(StoredProductBody):
+    """A line of an import: a product and its id."""
+
+    id: str
 
 
 class ClassifyBody(_Body):
@@ -171,6 +178,22 @@ class ProductAnswer(BaseModel):
     category: str | None
     attributes: dict[str, str]
     photos: int
+
+
+class RefusedLine(BaseModel):
+    """A line of an import that was not kept, and why."""
+
+    line: int = Field(description="1 for the first")
+    id: str | None
+    problem: Problem
+
+
+class ImportAnswer(BaseModel):
+    """What an import did; every product that is not refused is found by the next search."""
+
+    stored: int = Field(description="lines that were kept")
+    refused: int
+    problems: list[RefusedLine] = Field(description="the first 1,000 that were refused")
 
 
 class Found(BaseModel):
