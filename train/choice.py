@@ -22,8 +22,8 @@ _FOR_EPOCHS: Final = 0.85
 _SLOWEST: Final = 0.1
 
 
-# Other colours cost 0.018 of top-1 on 1,172 photos of groceries and 0.006 on 5,445 of clothes, which
-# colours tell apart; on 218 of dancers, where any augmentation is welcome, they gained 0.035.
+# Other colours cost 0.018 of top-1 on 1,172 photos of groceries and 0.006 on 5,445 of clothes, for
+# colours tell these apart; on 218 of dancers, whose clothes they are, they gained 0.035.
 _COLOUR: Final = 0.3
 _FEW_PHOTOS: Final = 1_000
 

@@ -15,6 +15,14 @@ from serve.api.products import product_routes
 from serve.api.reviews import review_routes
 from serve.service import Service
 
+_ROUTES = (
+    classify_routes,
+    match_routes,
+    import_routes,
+    product_routes,
+    review_routes,
+    fact_routes,
+)
 _ABOUT = "Puts every product in its place in a shop's category tree."
 
 
@@ -28,14 +36,7 @@ def create_api(service: Service) -> ASGIApp:
         redirect_slashes=False,
     )
     problems.install(api)
-    for routes in (
-        classify_routes,
-        match_routes,
-        import_routes,
-        product_routes,
-        review_routes,
-        fact_routes,
-    ):
+    for routes in _ROUTES:
         api.include_router(routes(service))
     document(api)
     return problems.LastResort(ClassifyFirst(api, service), service.watch)

@@ -1,4 +1,4 @@
-"""`POST /v1/products:import`: a line of JSON for each product, kept while the body still comes in."""
+"""`POST /v1/products:import`: a line of JSON for each product, kept while more of them come in."""
 
 import asyncio
 from typing import Final

@@ -259,7 +259,8 @@ def test_openapi_shows_every_call_and_its_body(http: httpx.Client) -> None:
     calls = {
         "/v1/classify", "/v1/compare", "/v1/categorize", "/v1/tags", "/v1/search",
         "/v1/products/{product_id}", "/v1/categories", "/v1/model", "/healthz", "/readyz",
-        "/v1/categories:move", "/v1/products:import", "/v1/reviews", "/v1/reviews:export", "/v1/reviews/{review}",
+        "/v1/categories:move", "/v1/products:import", "/v1/reviews", "/v1/reviews:export",
+        "/v1/reviews/{review}",
         "/v1/reviews/{review}:accept", "/v1/reviews/{review}:correct",
         "/v1/reviews/{review}:undo", "/v1/reviews/{review}/photos/{number}",
     }  # fmt: skip
