@@ -1,6 +1,7 @@
 """The moves of a catalog's categories, in a table beside its products."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -32,6 +33,15 @@ def read_moves(db: lancedb.DBConnection) -> tuple[Move, ...]:
             return ()
         raise
     return tuple(Move(row["old"], row["new"]) for row in sorted(rows, key=lambda row: row["at"]))
+
+
+def replace_moves(db: lancedb.DBConnection, moves: Sequence[Move]) -> None:
+    """Forget all moves of a catalog and keep these."""
+    if list(moves) != list(read_moves(db)):
+        table = pointer.open_or_create(db, _TABLE, _SCHEMA)
+        commit(lambda: table.delete("true"))
+        for move in moves:
+            record_move(db, move)
 
 
 def record_move(db: lancedb.DBConnection, move: Move) -> None:

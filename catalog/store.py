@@ -9,10 +9,11 @@ Why it is built as it is (LanceDB 0.40):
 """
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +27,7 @@ from catalog import pointer
 from catalog.commits import commit
 from catalog.errors import CatalogMissing, InvalidRequest
 from catalog.filters import Filter, below, equals, moved_sql, predicate
-from catalog.move_log import read_moves, record_move
+from catalog.move_log import read_moves, record_move, replace_moves
 from catalog.moves import Move
 from catalog.pointer import Pointer
 from catalog.product import Product, check_unicode
@@ -41,6 +42,7 @@ MAX_TEXT_LENGTH: Final = 1_000
 _KEEP_VERSIONS: Final = timedelta(hours=1)
 _MANY_FRAGMENTS: Final = 32  # each adds about 0.1 ms to every read and write
 _MANY_UNINDEXED: Final = 1_000  # rows that a search goes through one by one, about 1 ms
+_DELETED_AT_ONCE: Final = 1_000
 _SCANNED_AT_ONCE: Final = 256  # products, about 10 kB each with their photos
 _REFINE_FACTOR: Final = 4  # neighbours from the index, per hit, compared again in full precision
 _NAME_INDEX: Final = "name_idx"
@@ -169,10 +171,15 @@ class Catalog:
         for product in latest.values():
             if product.embedding is not None:
                 self._check_dimension(product.embedding, f"product {product.id!r}")
-        rows = pa.Table.from_pylist(
-            [to_row(product, self.embedding_id) for product in latest.values()],
-            schema=schema(self.dimension),
+        self.put_rows(
+            pa.Table.from_pylist(
+                [to_row(product, self.embedding_id) for product in latest.values()],
+                schema=schema(self.dimension),
+            )
         )
+
+    def put_rows(self, rows: pa.Table) -> None:
+        """The same with rows as `batches` gives them, each id once."""
         upsert = self._table.merge_insert("id")
         upsert = upsert.when_matched_update_all().when_not_matched_insert_all()
         # "null" keeps the missing embeddings: the default takes them for a wrong dimension.
@@ -199,6 +206,13 @@ class Catalog:
         deleted: Any = commit(lambda: self._table.delete(equals("id", ids)))
         self._check_answers()
         return int(deleted.num_deleted_rows)
+
+    def delete_all(self, ids: Iterable[str]) -> int:
+        """The same for any number of ids."""
+        wanted, deleted = iter(ids), 0
+        while some := list(islice(wanted, _DELETED_AT_ONCE)):
+            deleted += self.delete(some)
+        return deleted
 
     def count(self, where: Filter | None = None) -> int:
         """How many products pass the filter.
@@ -245,6 +259,10 @@ class Catalog:
         """All that `move_category` did, the oldest first."""
         return read_moves(self._db)
 
+    def replace_moves(self, moves: Sequence[Move]) -> None:
+        """Make these all that happened to the categories, as a backup has it."""
+        replace_moves(self._db, moves)
+
     def ids(self) -> Iterator[str]:
         """Every product's id, in no particular order."""
         for batch in self._table.search().select(["id"]).to_batches():
@@ -256,9 +274,15 @@ class Catalog:
         """Every product, in no particular order, as they were when the scan began."""
         asked = {"embedding": with_embeddings, "photos": with_photos}
         columns = [*SUMMARY, *(name for name, wanted in asked.items() if wanted)]
-        query = self._table.search().select(columns)
-        for batch in query.to_batches(batch_size=_SCANNED_AT_ONCE):
+        for batch in self.batches(columns):
             yield from map(to_product, batch.to_pylist())
+
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Every product's row, a few hundred at a time, as they were when this began."""
+        query = self._table.search()
+        if columns is not None:
+            query = query.select(list(columns))
+        yield from query.to_batches(batch_size=_SCANNED_AT_ONCE)
 
     def search_image(
         self,

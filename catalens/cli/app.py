@@ -128,6 +128,24 @@ COMMANDS = (
         ("catalens export-reviews shop-catalog labelled --excel",),
     ),
     Command(
+        "backup",
+        "catalogs:backup",
+        "Copy a catalog as it is now into a folder of backups.",
+        (
+            "catalens backup shop-catalog shop-backups",
+            "catalens backup s3://shop/catalog s3://other/backups",
+        ),
+    ),
+    Command(
+        "restore",
+        "catalogs:restore",
+        "Bring a catalog to what it was in a backup, or make it anew.",
+        (
+            "catalens restore shop-backups shop-catalog",
+            "catalens restore shop-backups shop-catalog --version 20260101T120000000000Z",
+        ),
+    ),
+    Command(
         "fit-matching",
         "matching:fit_matching",
         "Learn from pairs of products when two are one, into a new bundle.\n\n"

@@ -184,3 +184,40 @@ def export_reviews(catalog: str, directory: Path, /, *, excel: bool = False) -> 
     Catalog.open(catalog)  # or the queue would be made where there is no catalog
     rows = write_labelled(Reviews(catalog).labelled(), directory, excel)
     Console().print(f"[bold]{directory / 'manifest.csv'}[/bold] has {rows:,} rows.")
+
+
+def backup(catalog: str, folder: str, /) -> None:
+    """Copy products, photos, reviews and moved categories.
+
+    Args:
+        catalog: local directory, or s3://bucket/prefix.
+        folder: of the backups, local or s3://; this one becomes a folder in it.
+    """
+    from catalog.backup import back_up  # LanceDB takes seconds
+
+    with progress_bar("Copying products") as progress:
+        made = back_up(catalog, folder, progress)
+    Console().print(
+        f"Backup [bold]{made.version}[/bold] in {folder}: {made.products:,} products, "
+        f"{made.reviews:,} reviews.",
+        soft_wrap=True,
+    )
+
+
+def restore(folder: str, catalog: str, /, *, version: str | None = None) -> None:
+    """Write what a backup holds; products that were added since are removed.
+
+    Args:
+        folder: of the backups, local or s3://.
+        catalog: local directory, or s3://bucket/prefix.
+        version: which of the backups; the newest if not given.
+    """
+    from catalog.backup import restore as run  # LanceDB takes seconds
+
+    with progress_bar("Restoring products") as progress:
+        found = run(folder, catalog, version, progress)
+    Console().print(
+        f"[bold]{catalog}[/bold] is as it was in backup {found.version}: {found.products:,} "
+        f"products, {found.reviews:,} reviews.",
+        soft_wrap=True,
+    )

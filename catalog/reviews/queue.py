@@ -68,6 +68,17 @@ class Reviews:
             if whole is not None and whole.decided is not None:
                 yield whole
 
+    def table(self) -> pa.Table:
+        """All of them, as rows."""
+        return self._table.search().to_arrow().select(SCHEMA.names).cast(SCHEMA)
+
+    def restore(self, rows: pa.Table) -> None:
+        """Make rows as `table` gave them all that there is."""
+        commit(lambda: self._table.delete("true"))
+        if len(rows):
+            insert = self._table.merge_insert("id").when_not_matched_insert_all()
+            commit(lambda: insert.execute(rows))
+
     def move_category(self, move: Move) -> None:
         """Let the reviews follow a category that was moved."""
         for column in ("path", "decided", "category_before"):

@@ -1,0 +1,108 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from catalog.backup import back_up, backups, restore
+from catalog.categorise import CategoryScore
+from catalog.errors import CatalogMissing, EmbeddingMismatch
+from catalog.moves import Move
+from catalog.product import Product
+from catalog.reviews.queue import Reviews
+from catalog.reviews.record import Review
+from catalog.store import Catalog
+from tests.catalog.test_store import DIMENSION, EMBEDDING_ID, OTHER_ID, vectors
+
+_REVIEW = Review(
+    "r1", "p1", "Lamp", (b"jpeg",), 1, "Home", 0.5, (CategoryScore("A", 0.1),),
+    datetime(2026, 1, 2, tzinfo=UTC),
+)  # fmt: skip
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Catalog:
+    catalog = Catalog.create(str(tmp_path / "catalog"), EMBEDDING_ID, DIMENSION)
+    found = vectors(600)
+    catalog.put(
+        [
+            Product(f"p{n}", f"Name {n}", "A/B", {"n": str(n)}, found[n], (bytes([n % 256]) * 9,))
+            for n in range(600)
+        ]
+    )
+    catalog.put([Product("bare", "Only a name")])
+    catalog.move_category("A/B", "A/C")
+    Reviews(catalog.uri).keep([_REVIEW])
+    return catalog
+
+
+def contents(catalog: Catalog) -> dict[str, tuple]:
+    return {
+        one.id: (
+            one.name,
+            one.category,
+            dict(one.attributes),
+            None if one.embedding is None else one.embedding.tobytes(),
+            one.photos,
+        )
+        for one in catalog.scan(with_embeddings=True, with_photos=True)
+    }
+
+
+def test_a_backup_makes_the_same_catalog_elsewhere(catalog: Catalog, tmp_path: Path) -> None:
+    made = back_up(catalog.uri, str(tmp_path / "backups"))
+    assert (made.products, made.reviews) == (601, 1)
+    elsewhere = str(tmp_path / "elsewhere")
+    assert restore(str(tmp_path / "backups"), elsewhere) == made
+    again = Catalog.open(elsewhere, EMBEDDING_ID)
+    assert contents(again) == contents(catalog)
+    assert again.moves() == (Move("A/B", "A/C"),)
+    assert Reviews(elsewhere).get("r1") == _REVIEW
+    assert again.search_name("name 7", 1)[0].product.id == "p7"
+    hit = again.search_image(np.asarray(vectors(600)[9]), 1)[0]
+    assert hit.product.id == "p9"
+
+
+def test_restoring_undoes_what_was_written_since(catalog: Catalog, tmp_path: Path) -> None:
+    before = contents(catalog)
+    made = back_up(catalog.uri, str(tmp_path / "backups"))
+    catalog.put([Product("new", "New"), Product("p3", "Changed")])
+    catalog.delete(["p4"])
+    catalog.move_category("A/C", "B")
+    Reviews(catalog.uri).delete_of(["p1"])
+    later = back_up(catalog.uri, str(tmp_path / "backups"))
+    assert [one.version for one in backups(str(tmp_path / "backups"))] == [
+        made.version,
+        later.version,
+    ]
+    restore(str(tmp_path / "backups"), catalog.uri, made.version)
+    assert contents(catalog) == before
+    assert catalog.moves() == (Move("A/B", "A/C"),)
+    assert Reviews(catalog.uri).get("r1") == _REVIEW
+
+
+def test_a_backup_that_was_cut_off_does_not_count(catalog: Catalog, tmp_path: Path) -> None:
+    folder = tmp_path / "backups"
+    made = back_up(catalog.uri, str(folder))
+    (folder / made.version / "backup.json").unlink()
+    assert backups(str(folder)) == []
+    with pytest.raises(CatalogMissing, match="no backup"):
+        restore(str(folder), str(tmp_path / "elsewhere"))
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_what_is_not_there_is_an_error_that_says_what_is(catalog: Catalog, tmp_path: Path) -> None:
+    folder = str(tmp_path / "backups")
+    assert backups(folder) == []
+    made = back_up(catalog.uri, folder)
+    with pytest.raises(CatalogMissing, match=made.version):
+        restore(folder, catalog.uri, "yesterday")
+    with pytest.raises(CatalogMissing):
+        back_up(str(tmp_path / "none"), folder)
+
+
+def test_a_catalog_of_other_embeddings_is_not_overwritten(catalog: Catalog, tmp_path: Path) -> None:
+    back_up(catalog.uri, str(tmp_path / "backups"))
+    other = Catalog.create(str(tmp_path / "other"), OTHER_ID, DIMENSION)
+    with pytest.raises(EmbeddingMismatch):
+        restore(str(tmp_path / "backups"), other.uri)
