@@ -148,11 +148,12 @@ COMMANDS = (
     Command(
         "fit-matching",
         "matching:fit_matching",
-        "Learn from pairs of products when two are one, into a new bundle.\n\n"
+        "Learn when two products are one, from pairs or from a catalog, into a new bundle.\n\n"
         "The new bundle has the same graphs and embedding; a catalog of the old one stays good.",
         (
             "catalens fit-matching shop-bundle pairs.csv shop-bundle-2",
             "catalens fit-matching shop-bundle pairs.parquet shop-bundle-2 --precision 0.98",
+            "catalens fit-matching shop-bundle shop-catalog shop-bundle-2",
         ),
     ),
     Command(

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from catalens.cli.progress import progress_bar
 from catalog.pairs import Pairs, read_pairs
+from catalog.tables import TABLE_SUFFIXES
 from inference.bundle import Bundle, read_bundle, refuse_taken
 from inference.devices import Device
 from inference.pairs import SeenPair, see_pairs
@@ -19,7 +20,7 @@ from inference.pairs import evaluate_matching as judge
 
 def fit_matching(
     bundle: Path,
-    pairs: str,
+    source: str,
     new_bundle: Path,
     /,
     *,
@@ -31,10 +32,13 @@ def fit_matching(
 ) -> None:
     """Learn from the pairs whose split is train, or from all when they have no splits.
 
+    Of a catalog, a photo of a product and its others are the same, and its name and other ways to
+    write it; its nearest neighbours are not.
+
     Args:
         bundle: directory of the bundle that embeds the photos.
-        pairs: a .csv, .parquet or .ndjson table with the columns left,right,same or
-            left_name,left_image,right_name,right_image,same.
+        source: a .csv, .parquet or .ndjson table with the columns left,right,same or
+            left_name,left_image,right_name,right_image,same; or the shop's own catalog.
         new_bundle: a new directory for the bundle with what was learnt.
         precision: how often the answers same and different are to be right.
         image_root: folder or URI that relative photos start at; the table's own if not given.
@@ -46,10 +50,13 @@ def fit_matching(
 
     refuse_taken(new_bundle)
     read = read_bundle(bundle)
-    given = read_pairs(pairs, image_root=image_root, max_bad=max_bad).to_learn()
-    seen = _see(read, given, device, bad_rows)
+    if Path(source).suffix.lower() in TABLE_SUFFIXES:
+        given = read_pairs(source, image_root=image_root, max_bad=max_bad).to_learn()
+        seen = _see(read, given, device, bad_rows)
+    else:
+        seen = _of_catalog(read, source, device)
     with Console().status("Fitting"):
-        fitted = fit(read, seen, new_bundle, source=pairs, precision=precision)
+        fitted = fit(read, seen, new_bundle, source=source, precision=precision)
     model = fitted.model
     Console().print(
         f"Bundle [bold]{new_bundle}[/bold], version {fitted.bundle.document.version}: from "
@@ -101,6 +108,15 @@ def evaluate_matching(
     if json_file is not None:
         json_file.parent.mkdir(parents=True, exist_ok=True)
         json_file.write_text(json.dumps(report.to_json(), indent=2) + "\n", encoding="utf-8")
+
+
+def _of_catalog(bundle: Bundle, uri: str, device: Device) -> list[SeenPair]:
+    from catalog.store import Catalog  # LanceDB takes seconds
+    from inference.catalog_pairs import pairs_of_catalog
+
+    catalog = Catalog.open(uri, bundle.document.embedding_id)
+    with progress_bar("Comparing products") as progress:
+        return pairs_of_catalog(bundle, catalog, device=device, progress=progress)
 
 
 def _see(bundle: Bundle, pairs: Pairs, device: Device, bad_rows: Path) -> list[SeenPair]:

@@ -1,0 +1,164 @@
+"""Pairs of products from a shop's own catalog, to learn from what is one product.
+
+What is the same: a photo of a product and its other photos, its name and another way to write it.
+What is not: its nearest neighbours by photo and by name, which are the pairs that are hard to tell.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.manifest import Row
+from catalog.names import normalise
+from catalog.names.variants import vary
+from catalog.pairs import Pair, Side
+from catalog.product import Product, mean_embedding
+from inference.bundle import Bundle
+from inference.devices import Device
+from inference.pairs import SeenPair
+from inference.photos import SeenRow, see_rows
+from inference.session import Session
+
+if TYPE_CHECKING:  # LanceDB takes seconds to import
+    from catalog.store import Catalog
+
+Progress = Callable[[int, int], None]
+
+_MOST_PRODUCTS: Final = 3_000
+_OTHERS: Final = 2  # neighbours by photo, and as many by name
+_LOOKED_AT: Final = 6
+# Of neighbours that show one picture nobody knows whether they are one product.
+_ONE_PICTURE: Final = 0.999
+_READ_AT_ONCE: Final = 256
+
+
+def pairs_of_catalog(
+    bundle: Bundle,
+    catalog: "Catalog",
+    *,
+    device: Device = "auto",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> list[SeenPair]:
+    """One pair that is the same and up to four that are not, for each of up to 3,000 products.
+
+    Neighbours that have one picture or one name are left out. A pair has a side's photos only where
+    one of them can be set against the others, so a shop with a photo for each product learns about
+    names alone what is the same.
+
+    Args:
+        bundle: embedded the catalog.
+        catalog: the shop's products.
+        device: where the graph runs.
+        seed: of the products drawn, and of how names are varied.
+        progress: called now and then with the products done and all there are.
+
+    Raises:
+        DeviceUnavailable: the device asked for is not there.
+    """
+    rng = np.random.default_rng(seed)
+    ids = sorted(catalog.ids())
+    chosen = [ids[place] for place in rng.permutation(len(ids))[:_MOST_PRODUCTS]]
+    session = Session(bundle, device=device)
+    pairs: list[SeenPair] = []
+    for start in range(0, len(chosen), _READ_AT_ONCE):
+        products = list(catalog.get_all(chosen[start : start + _READ_AT_ONCE]).values())
+        alone = _embed_photos(session, products)
+        for product in products:
+            pairs += _pairs(catalog, product, alone.get(product.id), rng)
+        if progress:
+            progress(min(start + _READ_AT_ONCE, len(chosen)), len(chosen))
+    return pairs
+
+
+def _embed_photos(session: Session, products: list[Product]) -> dict[str, NDArray[np.float32]]:
+    """Of each product with several photos, float32 [photos, D]."""
+    photos = {
+        f"{product.id}, photo {number}": (product.id, photo)
+        for product in products
+        if len(product.photos) > 1
+        for number, photo in enumerate(product.photos)
+    }
+    rows = [
+        Row(0, place, None, None, product_id, None) for place, (product_id, _) in photos.items()
+    ]
+    found: dict[str, list[NDArray[np.float32]]] = {}
+    for seen in see_rows(session, rows, read=lambda place: photos[place][1]):
+        if isinstance(seen, SeenRow) and seen.embedding is not None:
+            found.setdefault(seen.row.id, []).append(seen.embedding)
+    return {product_id: np.stack(own) for product_id, own in found.items() if len(own) > 1}
+
+
+def _pairs(
+    catalog: "Catalog",
+    product: Product,
+    photos: NDArray[np.float32] | None,
+    rng: np.random.Generator,
+) -> Iterator[SeenPair]:
+    asked = product.embedding if photos is None else photos[0]
+    own = None if photos is None else float(photos[0] @ mean_embedding(photos[1:]))
+    if own is not None or product.name:
+        yield _pair(product, product, own, True, rng)
+    others: dict[str, Product] = {}
+    for other in _by_photo(catalog, product, asked) + _by_name(catalog, product):
+        others.setdefault(other.id, other)
+    for other in others.values():
+        cosine = None
+        if asked is not None and other.embedding is not None:
+            cosine = float(asked @ other.embedding)
+        if cosine is not None or (product.name and other.name):
+            yield _pair(product, other, cosine, False, rng)
+
+
+def _by_photo(
+    catalog: "Catalog", product: Product, asked: NDArray[np.float32] | None
+) -> list[Product]:
+    if asked is None:
+        return []
+    hits = catalog.search_image(asked, _LOOKED_AT, with_embeddings=True)
+    return [
+        hit.product
+        for hit in hits
+        if hit.similarity < _ONE_PICTURE and _another(hit.product, product)
+    ][:_OTHERS]
+
+
+def _by_name(catalog: "Catalog", product: Product) -> list[Product]:
+    if not product.name or not normalise(product.name).text:
+        return []
+    near = [
+        hit.product
+        for hit in catalog.search_name(product.name, _LOOKED_AT)
+        if _another(hit.product, product)
+    ][:_OTHERS]
+    whole = catalog.get_all([one.id for one in near])
+    return [one for one in whole.values() if not _one_picture(one, product)]
+
+
+def _another(other: Product, product: Product) -> bool:
+    """Whether it is another product, as far as names tell."""
+    if other.id == product.id:
+        return False
+    if not other.name or not product.name:
+        return True
+    return normalise(other.name).text != normalise(product.name).text
+
+
+def _one_picture(one: Product, other: Product) -> bool:
+    if one.embedding is None or other.embedding is None:
+        return False
+    return float(one.embedding @ other.embedding) >= _ONE_PICTURE
+
+
+def _pair(
+    left: Product,
+    right: Product,
+    cosine: float | None,
+    same: bool,
+    rng: np.random.Generator,
+) -> SeenPair:
+    name = vary(right.name, rng) if right.name else None
+    pair = Pair(0, Side(left.name, None), Side(name, None), same, None)
+    return SeenPair(pair, cosine)
