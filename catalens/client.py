@@ -132,6 +132,7 @@ class Categorisation(_Answer):
     decision: Decision
     alternatives: list[PathProbability]
     evidence: list[Evidence]
+    review: str | None = None
 
 
 class StoredProduct(_Answer):
@@ -260,9 +261,25 @@ class Client:
         }
         return self._ask(Comparison, "/v1/compare", json=sides)
 
-    def categorize(self, *, photo: bytes | None = None, name: str | None = None) -> Categorisation:
-        """Where in the catalog a new product belongs."""
-        return self._ask(Categorisation, "/v1/categorize", json={"product": _product(name, photo)})
+    def categorize(
+        self,
+        *,
+        photo: bytes | None = None,
+        name: str | None = None,
+        product_id: str | None = None,
+        precision: float = 0.95,
+    ) -> Categorisation:
+        """Where in the catalog a new product belongs.
+
+        Args:
+            photo: encoded.
+            name: as the shop writes it.
+            product_id: under which a person's decision is filed.
+            precision: how often answers whose decision is `auto` must be right, 0.5 to 1.
+        """
+        body = {"product": _product(name, photo), "id": product_id}
+        params = {"precision": precision}
+        return self._ask(Categorisation, "/v1/categorize", params=params, json=body)
 
     def tags(self, name: str) -> list[PathProbability]:
         """Categories that a name speaks for, best first."""

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
+from catalog.precision import TARGET_PRECISION
 from catalog.tree import CategoryTree, ancestors
 
-TARGET_PRECISION = 0.95
 _KNOWN_SHARE = 0.99
 
 

@@ -19,6 +19,7 @@ from catalog.pool import (
     vote,
     with_novel,
 )
+from catalog.precision import TARGET_PRECISION
 
 __all__ = [
     "Categorisation",
@@ -82,7 +83,7 @@ class Categorisation:
     Attributes:
         path: the best category; None when the decision is `unknown`.
         score: its probability, 0 to 1; 0 without a path.
-        decision: `auto` from the certainty asked for, `review` below, `unknown` when nothing in
+        decision: `auto` at the precision asked for, `review` below, `unknown` when nothing in
             the catalog is near and the classifier says little.
         alternatives: the next best categories, best first.
         evidence: the nearest products, best first.
@@ -105,7 +106,7 @@ def categorise(
     class_probabilities: Mapping[str, float] | None,
     model: MatchModel,
     weights: CategoriseWeights = DEFAULT_WEIGHTS,
-    certainty: float = 0.9,
+    precision: float = TARGET_PRECISION,
     name: str | Name | None = None,
     familiarity: float | None = None,
     opinion: NameOpinion | None = None,
@@ -141,7 +142,7 @@ def categorise(
         class_probabilities: leaf path -> probability, or None without a photo.
         familiarity: of the photo, cosine to the nearest prototype of the photos that the
             classifier learnt from, or None.
-        certainty: probability from which the decision is `auto`.
+        precision: how often answers whose decision is `auto` must be right, 0 to 1.
         name: the product's own name, where it has one.
         opinion: what that says by the shop's own names, where they were learnt.
 
@@ -167,6 +168,7 @@ def categorise(
         probabilities = (1 - sure) * probabilities + sure * votes / votes.sum()
     order = np.argsort(-probabilities, kind="stable")
     ranked = tuple(CategoryScore(paths[i], float(probabilities[i])) for i in order)
+    certainty = weights.certainty(parts, precision)
     shares = (class_probabilities or {}, opinion.probabilities if opinion else {})
     if not (same or _says_something(neighbours, shares, weights)):
         return Categorisation(None, 0.0, "unknown", ranked[:MOST_ALTERNATIVES], shown, ranked)

@@ -7,7 +7,7 @@ Annotated Bibliography" (https://doi.org/10.1214/ss/1177013825).
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from catalog.errors import InvalidRequest
 
 Floats = NDArray[np.float64]
+
+# Fields of `CategoriseWeights` that are no number.
+_BY_PARTS: Final = ("learnt", "certain")
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class CategoriseWeights:
         little: a classifier whose best probability is below this says little.
         learnt: exponents of a shop's own, by which parts are there (`together`), then by part; for
             other combinations those above hold.
+        certain: by which parts are there, pairs of a precision and the probability from which
+            answers had it on photos left out, ascending.
     """
 
     classifier: float = 0.6
@@ -62,6 +67,7 @@ class CategoriseWeights:
     suggester: float = 0.5
     suggester_alone: float = 1.0
     learnt: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    certain: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         positive = (
@@ -72,13 +78,15 @@ class CategoriseWeights:
             "novel_temperature",
             "smoothing",
         )
-        own = {name: value for name, value in vars(self).items() if name != "learnt"}
+        own = {name: value for name, value in vars(self).items() if name not in _BY_PARTS}
         for parts, exponents in self.learnt.items():
             if together(exponents) != parts:
                 raise InvalidRequest(
                     f"The exponents learnt are of {together(exponents)}.", where=f"learnt.{parts}"
                 )
             own |= {f"learnt.{parts}.{part}": value for part, value in exponents.items()}
+        for parts, pairs in self.certain.items():
+            own |= {f"certain.{parts}": value for pair in pairs for value in pair}
         for name, value in own.items():
             if not 0 <= value < np.inf or (name in positive and value == 0):
                 raise InvalidRequest(
@@ -95,18 +103,37 @@ class CategoriseWeights:
         sqrt(sum of all three exponents / sum of those there): an absent part hands some of its
         weight on.
         """
-        subsets = [own for own in self.learnt.values() if own.keys() <= set(parts)]
-        if subsets:
-            learnt = max(subsets, key=len)
+        known = self._learnt_of(parts)
+        if known is not None:
+            learnt = self.learnt[known]
             return {part: learnt.get(part, getattr(self, part)) for part in parts}
         three = ("classifier", "image", "name")
         there = sum(getattr(self, part) for part in three if part in parts)
         scale = math.sqrt((self.classifier + self.image + self.name) / there) if there else 1.0
         return {part: getattr(self, part) * (scale if part in three else 1.0) for part in parts}
 
+    def certainty(self, parts: Collection[str], precision: float) -> float:
+        """The probability from which answers are right so often, by the parts that are there.
+
+        Where that was not learnt it is the precision itself, as if no answer were likelier right
+        than the least likely of those taken.
+        """
+        known = self._learnt_of(parts)
+        for had, threshold in self.certain.get(known or "", ()):
+            if had >= precision:
+                return threshold
+        return precision
+
+    def _learnt_of(self, parts: Collection[str]) -> str | None:
+        """What was learnt for just these parts, or for most of them."""
+        subsets = [name for name, own in self.learnt.items() if own.keys() <= set(parts)]
+        return max(subsets, key=lambda name: len(self.learnt[name]), default=None)
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values that `from_json` reads back as equal weights."""
-        return {**vars(self), "learnt": {key: dict(own) for key, own in self.learnt.items()}}
+        learnt = {key: dict(own) for key, own in self.learnt.items()}
+        certain = {key: [list(pair) for pair in pairs] for key, pairs in self.certain.items()}
+        return {**vars(self), "learnt": learnt, "certain": certain}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "CategoriseWeights":
@@ -116,12 +143,16 @@ class CategoriseWeights:
             InvalidRequest: a field is unknown, not a number or out of its range.
         """
         try:
-            own = {name: float(value) for name, value in data.items() if name != "learnt"}
+            own = {name: float(value) for name, value in data.items() if name not in _BY_PARTS}
             learnt = {
                 str(parts): {str(part): float(value) for part, value in exponents.items()}
                 for parts, exponents in data.get("learnt", {}).items()
             }
-            return cls(**own, learnt=learnt)
+            certain = {
+                str(parts): tuple((float(had), float(threshold)) for had, threshold in pairs)
+                for parts, pairs in data.get("certain", {}).items()
+            }
+            return cls(**own, learnt=learnt, certain=certain)
         except (AttributeError, TypeError, ValueError) as error:
             raise InvalidRequest(
                 f"The weights of categorising cannot be read: {error}.",

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from catalog.errors import DeviceUnavailable, InvalidRequest
 from catalog.manifest import BadRow, Manifest, Row
+from catalog.precision import TARGET_PRECISION, check_precision
 from catalog.tables import open_filesystem
 from inference.answers import AnswerPolicy
 from inference.bundle import Bundle, read_bundle
@@ -56,6 +57,7 @@ class BatchConfig:
 
     Attributes:
         catalog: categorize in this catalog, from photo and name, instead of classify the photo.
+        precision: with a catalog, how often answers that need no person must be right.
         top_k: ranked categories of each row.
         part_rows: rows of a part; what a killed job repeats at most, for each worker.
         worker_cpus: cores of a worker; there are as many workers as fit into the cluster.
@@ -64,6 +66,7 @@ class BatchConfig:
     """
 
     catalog: str | None = None
+    precision: float = TARGET_PRECISION
     top_k: int = 5
     part_rows: int = 1_024
     worker_cpus: int = 2
@@ -71,6 +74,7 @@ class BatchConfig:
     variant: VariantName = "auto"
 
     def __post_init__(self) -> None:
+        check_precision(self.precision, "--precision")
         for name in ("top_k", "part_rows", "worker_cpus"):
             if getattr(self, name) < 1:
                 raise InvalidRequest(
@@ -203,6 +207,7 @@ class _Scorer:
         self._moves = self._catalog.moves() if self._catalog else ()
         self._out = _Output(out)
         self._top_k = config.top_k
+        self._precision = config.precision
 
     def __call__(self, part: dict[str, Any]) -> dict[str, Any]:
         rows = [
@@ -224,7 +229,12 @@ class _Scorer:
         if self._catalog is not None and (row.image or row.name):
             neighbours = find_neighbours(self._catalog, seen.embedding, row.name, without=row.id)
             found = self._categoriser.categorise(
-                neighbours, seen.probabilities, seen.embedding, row.name, self._moves
+                neighbours,
+                seen.probabilities,
+                seen.embedding,
+                row.name,
+                self._moves,
+                self._precision,
             )
             return record | {
                 "path": found.path,
@@ -317,6 +327,7 @@ def _job(bundle: Bundle, manifest: Manifest, config: BatchConfig) -> dict[str, A
         "bundle": bundle.document.version,
         "rows": rows.hexdigest(),
         "catalog": config.catalog,
+        "precision": config.precision,
         "top_k": config.top_k,
         "part_rows": config.part_rows,
         "variant": _variant(bundle, config),

@@ -20,6 +20,7 @@ from catalog.match import MatchModel
 from catalog.moves import Move, merged, moved
 from catalog.names.categories import NameCategories, NameOpinion
 from catalog.pool import CategoriseWeights
+from catalog.precision import TARGET_PRECISION
 from inference.bundle import Bundle
 
 _MOST_TAGS: Final = 10
@@ -31,7 +32,6 @@ class Categoriser:
 
     Attributes:
         classes: that the classifier knows.
-        certainty: probability from which no person need look.
         match: scores pairs of products.
         weights: of the parts that are pooled.
         prototypes: float32 [P, D] of the training photos, where the bundle has them.
@@ -39,7 +39,6 @@ class Categoriser:
     """
 
     classes: tuple[str, ...]
-    certainty: float
     match: MatchModel
     weights: CategoriseWeights = DEFAULT_WEIGHTS
     prototypes: NDArray[np.float32] | None = None
@@ -51,7 +50,6 @@ class Categoriser:
         document = bundle.document
         return cls(
             document.classes,
-            document.thresholds.certainty,
             bundle.match_model,
             bundle.categorise_weights,
             bundle.prototypes,
@@ -65,6 +63,7 @@ class Categoriser:
         embedding: NDArray[np.float32] | None,
         name: str | None,
         moves: Sequence[Move] = (),
+        precision: float = TARGET_PRECISION,
     ) -> Categorisation:
         """Pool neighbours, the classifier's probabilities and what the name says.
 
@@ -74,13 +73,14 @@ class Categoriser:
             embedding: float32 [D] of the photo, or None.
             name: as the shop writes it, or None.
             moves: of the catalog's categories since the bundle was trained.
+            precision: how often answers whose decision is `auto` must be right, 0 to 1.
         """
         found = categorise(
             self._named(neighbours, name),
             self._by_class(probabilities, moves),
             self.match,
             self.weights,
-            certainty=self.certainty,
+            precision=precision,
             name=name,
             familiarity=most_familiar(embedding, self.prototypes),
             opinion=self._opinion(name, moves),

@@ -16,6 +16,7 @@ from catalog.categorise import Categorisation
 from catalog.manifest import BadRow, Manifest, Row
 from catalog.metrics import average_precisions, classification_report
 from catalog.moves import Move, moved
+from catalog.precision import TARGET_PRECISION
 from catalog.tags import TagModel
 from catalog.tree import CategoryTree
 from inference.bundle import Bundle
@@ -77,6 +78,7 @@ def evaluate(
     *,
     catalog: "Catalog | None" = None,
     use: Use = "both",
+    precision: float = TARGET_PRECISION,
     variant: str = "fp32",
     device: Device = "auto",
     bad_rows_file: Path | None = None,
@@ -90,6 +92,7 @@ def evaluate(
         catalog: judge categorize in it instead of classify; a row's own product, where the
             catalog holds it, is not among its neighbours.
         use: what categorize is given of each row; without a catalog it is always the photo.
+        precision: how often answers with a catalog that need no person must be right.
         variant: which graph.
         device: where the graph runs.
         bad_rows_file: where to list the bad rows, as CSV.
@@ -114,7 +117,8 @@ def evaluate(
         tree = CategoryTree(sorted(classes | catalog.categories().keys()))
         categoriser = Categoriser.of(bundle)
         answers = [
-            (_moved(one.row, moves), _categorise(categoriser, catalog, one, moves)) for one in rows
+            (_moved(one.row, moves), _categorise(categoriser, catalog, one, moves, precision))
+            for one in rows
         ]
         judged = [(row, _shares(answer, tree)) for row, answer in answers]
     manifest.with_bad(bad, bad_rows_file)
@@ -175,11 +179,17 @@ def _moved(row: Row, moves: Sequence[Move]) -> Row:
 
 
 def _categorise(
-    categoriser: Categoriser, catalog: "Catalog", seen: SeenRow, moves: Sequence[Move]
+    categoriser: Categoriser,
+    catalog: "Catalog",
+    seen: SeenRow,
+    moves: Sequence[Move],
+    precision: float,
 ) -> Categorisation:
     row = seen.row
     neighbours = find_neighbours(catalog, seen.embedding, row.name, without=row.id)
-    return categoriser.categorise(neighbours, seen.probabilities, seen.embedding, row.name, moves)
+    return categoriser.categorise(
+        neighbours, seen.probabilities, seen.embedding, row.name, moves, precision
+    )
 
 
 def _shares(answer: Categorisation, tree: CategoryTree) -> NDArray[np.float32]:

@@ -30,6 +30,7 @@ _FOLDS: Final = 5
 # The default exponents count as much as so many photos would.
 _DEFAULTS_COUNT: Final = 10.0
 _BLOCK: Final = 256
+_PRECISIONS: Final = (0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995)
 
 
 def learn_pooling(
@@ -71,14 +72,16 @@ def learn_pooling(
     logs = {name: log_smoothed(part, weights.smoothing) for name, part in parts.items()}
     places = {path: place for place, path in enumerate(classes)}
     targets = np.array([places[rows[row].category or ""] for row in judged])
-    learnt = {}
+    learnt, certain = {}, {}
     for combination in _COMBINATIONS:
         if all(part in logs for part in combination):
             of_names = "suggester" in combination or "suggester_alone" in combination
             known = named if of_names else np.ones(len(judged), bool)
             table = np.stack([logs[part][known] for part in combination], axis=2)
-            learnt[together(combination)] = _fit(table, combination, targets[known], weights)
-    return replace(weights, learnt=learnt)
+            name = together(combination)
+            learnt[name] = _fit(table, combination, targets[known], weights)
+            certain[name] = _certain(table @ list(learnt[name].values()), targets[known])
+    return replace(weights, learnt=learnt, certain=certain)
 
 
 def _fit(
@@ -103,6 +106,27 @@ def _fit(
     bounds = [(0.0, None)] * len(parts)
     found = minimize(loss, defaults, jac=True, bounds=bounds, method="L-BFGS-B").x
     return dict(zip(parts, found.tolist(), strict=True))
+
+
+def _certain(scores: Floats, targets: NDArray[np.int64]) -> tuple[tuple[float, float], ...]:
+    """For each precision, the probability from which answers have it; what none has is left out.
+
+    Args:
+        scores: float64 [photos, classes], log shares before they are normalised.
+        targets: int64 [photos].
+    """
+    shares = softmax(scores, axis=1)
+    sure = shares.max(axis=1)
+    order = np.argsort(-sure, kind="stable")
+    right = shares.argmax(axis=1)[order] == targets[order]
+    precision = np.cumsum(right) / np.arange(1, len(order) + 1)
+    last = np.append(np.diff(sure[order]) < 0, True)  # of equal ones: all are in or none
+    found = []
+    for wanted in _PRECISIONS:
+        enough = np.flatnonzero((precision >= wanted) & last)
+        if len(enough):
+            found.append((wanted, float(sure[order][enough[-1]])))
+    return tuple(found)
 
 
 def _image_votes(

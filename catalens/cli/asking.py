@@ -14,6 +14,7 @@ from catalens.cli.explained import show_explained
 from catalens.cli.local import LocalBundle
 from catalens.client import Categorisation, Classified, Client, ClientError, Comparison
 from catalog.errors import CatalensError, ImageTooLarge, InvalidImage, InvalidRequest
+from catalog.precision import TARGET_PRECISION
 from catalog.tables import read_bytes
 
 Json = Annotated[bool, Parameter(name="--json")]
@@ -106,6 +107,7 @@ def categorize(
     catalog: str | None = None,
     photo: Path | None = None,
     name: str | None = None,
+    precision: float = TARGET_PRECISION,
     as_json: Json = False,
 ) -> None:
     """Categorise a product.
@@ -116,10 +118,12 @@ def categorize(
         catalog: directory or s3:// prefix of the catalog to search.
         photo: file of the product's photo.
         name: the product's name.
+        precision: how often answers that need no person must be right.
         as_json: print JSON.
     """
     with _asked(bundle_or_url, catalog) as asked:
-        found = asked.categorize(photo=_bytes(photo) if photo else None, name=name)
+        encoded = _bytes(photo) if photo else None
+        found = asked.categorize(photo=encoded, name=name, precision=precision)
     if as_json:
         _print_json(found.model_dump())
     else:

@@ -11,6 +11,7 @@ from catalog.errors import InvalidRequest
 from catalog.images import decode
 from catalog.match import score_pair
 from catalog.moves import Move
+from catalog.precision import TARGET_PRECISION, check_precision
 from inference.answers import AnswerPolicy
 from inference.bundle import read_bundle
 from inference.categoriser import Categoriser
@@ -79,8 +80,15 @@ class LocalBundle:
         names = model.names.compare(left_name, right_name) if left_name and right_name else None
         return Comparison.model_validate(asdict(score_pair(model, cosine, names)))
 
-    def categorize(self, *, photo: bytes | None = None, name: str | None = None) -> Categorisation:
+    def categorize(
+        self,
+        *,
+        photo: bytes | None = None,
+        name: str | None = None,
+        precision: float = TARGET_PRECISION,
+    ) -> Categorisation:
         """Where in the catalog a new product belongs."""
+        check_precision(precision, "--precision")
         if photo is None and not name:
             raise InvalidRequest("there is neither a photo nor a name.", fix="Give one of them.")
         seen = None if photo is None else self._see([photo])
@@ -91,7 +99,7 @@ class LocalBundle:
             neighbours = find_neighbours(self._catalog, embedding, name)
             moves = self._catalog.moves()
         shares = None if seen is None else seen.probabilities[0]
-        found = self._categoriser.categorise(neighbours, shares, embedding, name, moves)
+        found = self._categoriser.categorise(neighbours, shares, embedding, name, moves, precision)
         return Categorisation.model_validate(asdict(found))
 
     def _explained(

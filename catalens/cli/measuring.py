@@ -10,6 +10,7 @@ from rich.table import Table
 
 from catalens.cli.progress import progress_bar
 from catalog.manifest import ManifestConfig, read_manifest
+from catalog.precision import TARGET_PRECISION, check_precision
 from inference.bundle import read_bundle
 from inference.devices import Device
 from inference.evaluate import EvaluationReport, Use, needed_columns
@@ -24,6 +25,7 @@ def evaluate(
     split: str | None = None,
     catalog: str | None = None,
     use: Use = "both",
+    precision: float = TARGET_PRECISION,
     json_file: Annotated[Path | None, Parameter(name="--json")] = None,
     bad_rows: Path = Path("bad_rows.csv"),
     device: Device = "auto",
@@ -37,6 +39,7 @@ def evaluate(
         split: judge only these rows.
         catalog: judge categorize in this catalog instead of classify.
         use: what categorize is given of each row.
+        precision: how often answers of categorize that need no person must be right.
         json_file: write the figures to this file.
         bad_rows: where rows that cannot be used are listed, if there are any.
         device: where the graph runs; auto takes a GPU where one works.
@@ -56,6 +59,7 @@ def evaluate(
             rows,
             catalog=opened,
             use=use,
+            precision=check_precision(precision, "--precision"),
             device=device,
             bad_rows_file=bad_rows,
             progress=progress,

@@ -1,13 +1,15 @@
 """`POST /v1/compare`, `/v1/categorize` and `/v1/tags`: from photos and names together."""
 
 from collections.abc import Iterable
+from typing import Annotated
 
 import numpy as np
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from numpy.typing import NDArray
 
 from catalog.categorise import CategoryScore
 from catalog.match import score_pair
+from catalog.precision import TARGET_PRECISION
 from catalog.product import check_id, mean_embedding
 from catalog.reviews.record import review_id
 from inference.session import Prediction
@@ -71,7 +73,12 @@ def match_routes(service: Service) -> APIRouter:
         responses=answer(CategorizeAnswer),
         openapi_extra=body(CategorizeBody, texts=("name", "id"), files=("image",)),
     )
-    async def categorize(request: Request) -> CategorizeAnswer:
+    async def categorize(
+        request: Request,
+        precision: Annotated[
+            float, Query(ge=0.5, lt=1, description="how often `auto` must be right")
+        ] = TARGET_PRECISION,
+    ) -> CategorizeAnswer:
         """Say where in the catalog a new product belongs, how sure that is, and why."""
         found = await read_body(request, CategorizeBody, service.settings, ("name", "id", "image"))
         if isinstance(found, Form):
@@ -91,7 +98,9 @@ def match_routes(service: Service) -> APIRouter:
         if catalog is not None:
             embedding_id = model.document.embedding_id
             around = await catalog.surroundings(embedding, embedding_id, asked.name, known)
-        placed = await service.off_loop(_placed, model, asked, prediction, embedding, around)
+        placed = await service.off_loop(
+            _placed, model, asked, prediction, embedding, around, precision
+        )
         if catalog is None:
             return placed
         if around.decided is not None:
@@ -132,10 +141,11 @@ def _placed(
     prediction: Prediction | None,
     embedding: NDArray[np.float32] | None,
     around: Surroundings,
+    precision: float,
 ) -> CategorizeAnswer:
     shares = None if prediction is None else prediction.probabilities.mean(axis=0)
     found = model.categoriser.categorise(
-        around.neighbours, shares, embedding, asked.name, around.moves
+        around.neighbours, shares, embedding, asked.name, around.moves, precision
     )
     return CategorizeAnswer(
         path=found.path,

@@ -92,7 +92,7 @@ def test_a_nearer_photo_never_makes_its_category_less_likely(
     others = near(SHIRTS, 0.6) + near(SHOES, 0.5)
     scores = []
     for similarity in (image, image + step):
-        answer = ask(others + near(TSHIRTS, similarity), classes, certainty=0.0)
+        answer = ask(others + near(TSHIRTS, similarity), classes)
         ranked = dict.fromkeys(PATHS, 0.0)
         ranked.update({a.path: a.probability for a in answer.alternatives})
         ranked[answer.path or ""] = answer.score

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from catalog.categorise import Neighbour
+from catalog.categorise import CategoriseWeights, Neighbour
 from inference.bundle import Bundle
 from inference.categoriser import Categoriser
 
@@ -28,12 +28,29 @@ def test_neighbours_speak_where_the_photo_does_not(bundle: Bundle) -> None:
     assert found.evidence[0].id == "p1"
 
 
-def test_the_certainty_is_the_bundles(bundle: Bundle) -> None:
-    shares = RED + np.array([0.2, 0, -0.2, 0], dtype=np.float32)
-    score = Categoriser.of(bundle).categorise([], shares, None, None).score
-    for certainty, decision in ((score - 0.01, "auto"), (score + 0.01, "review")):
-        asked = replace(Categoriser.of(bundle), certainty=certainty)
-        assert asked.categorise([], shares, None, None).decision == decision
+def test_the_precision_asked_for_decides_from_which_probability_no_person_looks(
+    bundle: Bundle,
+) -> None:
+    learnt = {"classifier": {"classifier": 1.0}}
+    certain = {"classifier": ((0.9, 0.5), (0.98, 0.7))}
+    weights = CategoriseWeights(learnt=learnt, certain=certain)
+    categoriser = replace(Categoriser.of(bundle), weights=weights)
+    shares = np.array([0.1, 0.1, 0.65, 0.15], dtype=np.float32)
+
+    def decision(precision: float) -> str:
+        return categoriser.categorise([], shares, None, None, precision=precision).decision
+
+    assert [decision(wanted) for wanted in (0.6, 0.9, 0.95, 0.98)] == [
+        "auto", "auto", "review", "review",
+    ]  # fmt: skip
+    assert decision(0.6) == "auto"
+
+
+def test_a_precision_that_was_not_learnt_asks_for_that_probability(bundle: Bundle) -> None:
+    score = Categoriser.of(bundle).categorise([], RED, None, None).score
+    for precision, decision in ((score - 0.01, "auto"), (score + 0.001, "review")):
+        found = Categoriser.of(bundle).categorise([], RED, None, None, precision=precision)
+        assert found.decision == decision
 
 
 @pytest.mark.parametrize("name", ["red paint", "Warm red"])

@@ -1,5 +1,7 @@
 """The pool's exponents follow what the parts are worth in the shop at hand."""
 
+import json
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -104,3 +106,23 @@ def test_a_combination_that_was_not_learnt_hands_the_absent_parts_weight_on() ->
     assert weights.exponents({"classifier", "image", "name"}) == pytest.approx(
         {"classifier": weights.classifier, "image": weights.image, "name": weights.name}
     )
+
+
+def test_from_the_probability_that_is_kept_answers_have_the_precision() -> None:
+    weights, truth, shares = learn(sure_photos=0.8, telling_names=0.8, alike=0.8)
+    logs = log_smoothed(shares, weights.smoothing)
+    pooled = np.exp(weights.learnt["classifier"]["classifier"] * logs)
+    pooled /= pooled.sum(axis=1, keepdims=True)
+    right = pooled.argmax(axis=1) == truth
+    thresholds = []
+    for precision, threshold in weights.certain["classifier"]:
+        assert right[pooled.max(axis=1) >= threshold].mean() >= precision
+        assert weights.certainty(["classifier"], precision) == threshold
+        thresholds.append(threshold)
+    assert thresholds == sorted(thresholds)
+    assert weights.certainty(["classifier"], 0.9999) == 0.9999
+
+
+def test_what_was_learnt_is_read_back_from_json() -> None:
+    weights, _, _ = learn(sure_photos=0.8, telling_names=0.8, alike=0.8)
+    assert CategoriseWeights.from_json(json.loads(json.dumps(weights.to_json()))) == weights

@@ -7,8 +7,9 @@ import numpy as np
 from jinja2 import Environment
 from scipy.special import softmax
 
-from catalog.calibration import TARGET_PRECISION, fit_temperature
+from catalog.calibration import fit_temperature
 from catalog.metrics import automatic_share, expected_calibration_error
+from catalog.precision import TARGET_PRECISION
 from train.report.figures import confusion, learning_curves, trust
 from train.report.photos import show_issues, worst_mistakes
 from train.report.tables import class_table, confused_pairs
