@@ -238,7 +238,7 @@ def test_what_the_shops_names_say_moves_an_undecided_photo() -> None:
 
 
 def test_what_the_shops_names_say_is_enough_without_photo_and_catalog() -> None:
-    opinion = NameOpinion({PATHS[1]: 0.95, PATHS[0]: 0.05}, {PATHS[1]: 3.0, PATHS[0]: 0.1})
+    opinion = NameOpinion({PATHS[1]: 0.97, PATHS[0]: 0.03}, {PATHS[1]: 3.0, PATHS[0]: 0.1})
     found = ask([], None, name="xyzzy", opinion=opinion)
     assert (found.path, found.decision) == (PATHS[1], "auto")
 
