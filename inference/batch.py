@@ -196,11 +196,12 @@ def _scored(
 class _Scorer:
     """A worker: one session, one part after the other."""
 
-    def __init__(self, bundle: str, out: str, config: BatchConfig, threads: int) -> None:
+    def __init__(self, bundle: str, out: str, config: BatchConfig, cores: int) -> None:
         self._bundle = read_bundle(bundle)
         self._session = Session(
-            self._bundle, variant=config.variant, device=config.device, threads=threads
+            self._bundle, variant=config.variant, device=config.device, threads=1
         )
+        self._cores = cores
         self._policy = AnswerPolicy.of(self._bundle)
         self._categoriser = Categoriser.of(self._bundle)
         self._catalog = _open(config.catalog, self._bundle)
@@ -216,7 +217,7 @@ class _Scorer:
         ]
         records = [
             self._record(row, seen)
-            for row, seen in zip(rows, see_rows(self._session, rows), strict=True)
+            for row, seen in zip(rows, see_rows(self._session, rows, runs=self._cores), strict=True)
         ]
         self._out.write(part["part"], pa.Table.from_pylist(records, schema=_SCHEMA))
         errors = sum("error" in record for record in records)

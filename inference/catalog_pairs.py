@@ -61,7 +61,7 @@ def pairs_of_catalog(
     rng = np.random.default_rng(seed)
     ids = sorted(catalog.ids())
     chosen = [ids[place] for place in rng.permutation(len(ids))[:_MOST_PRODUCTS]]
-    session = Session(bundle, device=device)
+    session = Session(bundle, device=device, threads=1)
     pairs: list[SeenPair] = []
     for start in range(0, len(chosen), _READ_AT_ONCE):
         products = list(catalog.get_all(chosen[start : start + _READ_AT_ONCE]).values())

@@ -102,7 +102,7 @@ def evaluate(
         InvalidManifest: too many bad rows, or none that can be judged.
         DeviceUnavailable: the device asked for is not there.
     """
-    session = Session(bundle, variant=variant, device=device)
+    session = Session(bundle, variant=variant, device=device, threads=1)
     part: Use = "photo" if catalog is None else use
     bad: list[BadRow] = []
     rows = _judgeable(session, manifest.rows, part, bad, progress)

@@ -77,7 +77,7 @@ def import_manifest(
     """
     started = time.perf_counter()
     document = bundle.document
-    session = Session(bundle, device=device)
+    session = Session(bundle, device=device, threads=1)
     catalog = Catalog.create(catalog_uri, document.embedding_id, document.embedding_dimension)
     grouped: dict[str, list[Row]] = {}
     for row in manifest.rows:

@@ -58,7 +58,7 @@ def see_pairs(
     embeddings: dict[str, NDArray[np.float32]] = {}
     unreadable: dict[str, BadRow] = {}
     if rows:
-        session = Session(bundle, device=device)
+        session = Session(bundle, device=device, threads=1)
         for done, seen in enumerate(see_rows(session, rows), start=1):
             if isinstance(seen, BadRow):
                 unreadable[seen.image] = seen

