@@ -8,6 +8,7 @@ from cyclopts import App, Parameter
 
 Name = Literal[
     "ablations",
+    "catalog",
     "first",
     "gpu",
     "heads",

@@ -9,12 +9,16 @@ from typing import Final
 
 from bench.figures import Figures
 from bench.matching.categorize import measure_categorize
+from bench.matching.duplicates import measure_duplicates
 from bench.matching.names import measure_names
+from bench.matching.shop import measure_shop
 from bench.parts import measure_parts
 
 PARTS: Final[dict[str, Callable[[Figures, Path], None]]] = {
     "names": measure_names,
     "categorize": measure_categorize,
+    "shop": measure_shop,
+    "duplicates": measure_duplicates,
 }
 
 

@@ -1,0 +1,71 @@
+"""`catalens batch`: photos per second beside the ceiling; killed half-way and run again."""
+
+import csv
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+import pyarrow.parquet as pq
+
+from bench.catalog.rates import measure_rate, photo_files, probe_bundle
+from bench.figures import Figures
+from bench.steps import catalens
+
+_ROWS: Final = 20_000
+_ROUNDS: Final = 1
+_PART_ROWS: Final = 1_024  # `BatchConfig`'s own
+
+
+def measure_batch(figures: Figures, work: Path) -> None:
+    """Add `batch_of_ceiling` over 20,000 photos, and what a kill -9 half-way costs.
+
+    `batch_doubled` and `batch_missing` count photos after the second run, `batch_repeated` the
+    photos that it did again beyond the parts that were being written: all three must be 0.
+
+    Args:
+        figures: to add to.
+        work: where the bundle and the answers are kept.
+    """
+    bundle = probe_bundle(work)
+    manifest = _manifest(work / "batch.csv")
+    place = work / "scored"
+    flags = ("--device", "cpu", "--variant", "fp32")
+
+    def job(_: int) -> float:
+        shutil.rmtree(place, ignore_errors=True)
+        minutes = catalens("batch", bundle.directory, manifest, place, *flags)
+        return _ROWS / (60 * minutes)
+
+    measure_rate(figures, "batch", bundle, job, _ROUNDS)
+    shutil.rmtree(place)
+    command = [sys.executable, "-m", "catalens.cli", "batch", str(bundle.directory)]
+    killed = subprocess.Popen([*command, str(manifest), str(place), *flags], start_new_session=True)
+    parts = -(-_ROWS // _PART_ROWS)
+    while len(list(place.glob("part-*.parquet"))) < parts // 2:
+        time.sleep(0.2)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    time.sleep(5)  # Ray's workers notice that their job has ended
+    before = {path: path.stat().st_mtime_ns for path in place.glob("part-*.parquet")}
+    catalens("batch", bundle.directory, manifest, place, *flags)
+    kept = [path for path, changed in before.items() if path.stat().st_mtime_ns == changed]
+    ids = pq.read_table(place, columns=["id"])["id"].to_pylist()
+    figures.add("batch_killed_after_parts", len(before))
+    figures.add("batch_repeated", (len(before) - len(kept)) * _PART_ROWS)
+    figures.add("batch_doubled", len(ids) - len(set(ids)))
+    figures.add("batch_missing", _ROWS - len(set(ids)))
+
+
+def _manifest(path: Path) -> Path:
+    """A row for each of 20,000 products; fashion's photos, over and over."""
+    files = photo_files()
+    with path.open("w", newline="", encoding="utf-8") as out:
+        table = csv.writer(out)
+        table.writerow(("id", "image"))
+        table.writerows((f"p{n:05d}", files[n % len(files)]) for n in range(_ROWS))
+    return path

@@ -1,0 +1,53 @@
+"""Photos per second of a job beside the in-process ceiling, in rounds that take turns."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from bench.figures import Figures, bootstrap_interval
+from bench.serving.contestants import measured_ceiling
+from bench.shops import FASHION, require
+from bench.steps import learn
+from inference.bundle import Bundle
+
+_CEILING_SECONDS: Final = 8.0
+_CEILING_PHOTOS: Final = 512
+
+
+def probe_bundle(work: Path) -> Bundle:
+    """A bundle of the smallest backbone, learnt from fashion."""
+    bundle, _ = learn(require(FASHION), work, "probe_fashion", "--recipe", "probe")
+    return bundle
+
+
+def photo_files() -> list[str]:
+    """Fashion's photos, one for each product."""
+    rows = (*FASHION.rows("train").rows, *FASHION.rows("val").rows)
+    return [row.image for row in rows if row.image]
+
+
+def measure_rate(
+    figures: Figures, key: str, bundle: Bundle, job: Callable[[int], float], rounds: int
+) -> None:
+    """Add ``key``_of_ceiling, and both rates.
+
+    Args:
+        figures: to add to.
+        key: of the figures.
+        bundle: whose fp32 graph the job runs.
+        job: does the job and returns its photos per second; given the number of the round.
+        rounds: of job and ceiling in turn.
+    """
+    files = photo_files()[:_CEILING_PHOTOS]
+    rates: list[tuple[float, float]] = []
+    for number in range(rounds):
+        ceiling = measured_ceiling(bundle.directory, "fp32", "cpu", _CEILING_SECONDS, files)
+        rates.append((job(number), max(ceiling.values())))
+    found = np.array(rates)
+    ratios = found[:, 0] / found[:, 1]
+    interval = bootstrap_interval(lambda drawn: float(np.median(drawn)), ratios)
+    figures.add(f"{key}_of_ceiling", float(np.median(ratios)), interval)
+    figures.add(f"{key}_photos_per_second", float(np.median(found[:, 0])))
+    figures.add(f"{key}_ceiling_photos_per_second", float(np.median(found[:, 1])))
