@@ -1,4 +1,4 @@
-"""Duplicates: are the products of fashion that share a photo all found, from photo and poor name?"""
+"""Duplicates: products of fashion that share a photo, found from photo and poor name."""
 
 import csv
 import hashlib
