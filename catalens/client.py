@@ -5,15 +5,30 @@ text/plain 500 in the place of an answer, is sent once more.
 """
 
 import base64
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
 import httpx
-from pydantic import BaseModel, ConfigDict
 
-Decision = Literal["auto", "review", "unknown"]
+from catalens.answers import (
+    Answer,
+    Categorisation,
+    Classification,
+    Comparison,
+    Found,
+    Imported,
+    Model,
+    Moved,
+    PathProbability,
+    Review,
+    ReviewPage,
+    SearchAnswer,
+    StoredProduct,
+    Tags,
+)
 
 
 class ClientError(Exception):
@@ -42,143 +57,7 @@ class ClientError(Exception):
         return f"{place}{self.detail} {self.fix}".rstrip()
 
 
-class _Answer(BaseModel):
-    # A newer server may say more.
-    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
-
-
-class PathProbability(_Answer):
-    """A category and its probability."""
-
-    path: str
-    probability: float
-
-
-class Placed(PathProbability):
-    """The category that is given, and whether it needs a person."""
-
-    decision: Decision
-
-
-class TrainingPhoto(_Answer):
-    """A training photo that is like the one asked about; ``photo`` is a small JPEG in base64."""
-
-    image: str
-    path: str
-    similarity: float
-    photo: str
-
-
-class Explanation(_Answer):
-    """Why a photo got its answer; ``saliency`` is a JPEG in base64, bright where it mattered."""
-
-    path: str
-    saliency: str
-    nearest: list[TrainingPhoto]
-
-
-class TagProbability(_Answer):
-    """A tag and its probability, which does not depend on other tags."""
-
-    tag: str
-    probability: float
-
-
-class Classified(_Answer):
-    """One photo's answer and the ranked categories.
-
-    Tags come with a model that learnt any, the explanation where it was asked for.
-    """
-
-    answer: Placed
-    categories: list[PathProbability]
-    tags: list[TagProbability] | None = None
-    explanation: Explanation | None = None
-
-
-class Classification(_Answer):
-    """The answers, in the order of the photos, and the version of the bundle that gave them."""
-
-    model: str
-    results: list[Classified]
-
-
-class Comparison(_Answer):
-    """How alike two products are; a similarity is None where a side lacks the photo or name."""
-
-    image_similarity: float | None
-    name_similarity: float | None
-    name_reasons: list[str]
-    score: float
-    decision: Literal["same", "review", "different"]
-
-
-class Evidence(_Answer):
-    """A product of the catalog that speaks for a category."""
-
-    id: str
-    name: str | None
-    path: str
-    image_similarity: float | None
-    name_similarity: float | None
-    score: float
-
-
-class Categorisation(_Answer):
-    """Where a product belongs; ``path`` is None when nothing speaks for any."""
-
-    path: str | None
-    score: float
-    decision: Decision
-    alternatives: list[PathProbability]
-    evidence: list[Evidence]
-    review: str | None = None
-
-
-class StoredProduct(_Answer):
-    """A product as the catalog keeps it; ``photos`` is how many."""
-
-    id: str
-    name: str | None
-    category: str | None
-    attributes: dict[str, str]
-    photos: int
-
-
-class Found(_Answer):
-    """A product that a search found."""
-
-    id: str
-    name: str | None
-    category: str | None
-    attributes: dict[str, str]
-    image_similarity: float | None
-    name_similarity: float | None
-    score: float
-
-
-class Swap(_Answer):
-    """What became of the bundle that was asked for last."""
-
-    state: Literal["loading", "active", "refused"]
-    bundle: str
-    reason: str | None
-
-
-class Model(_Answer):
-    """The bundle that answers."""
-
-    model: str
-    bundle: str
-    classes: int
-    variant: str
-    device: str
-    embedding_id: str
-    certainty: float
-    swap: Swap
-
-
-_A = TypeVar("_A", bound=_Answer)
+_A = TypeVar("_A", bound=Answer)
 
 
 class Client:
@@ -283,7 +162,7 @@ class Client:
 
     def tags(self, name: str) -> list[PathProbability]:
         """Categories that a name speaks for, best first."""
-        return self._ask(_Tags, "/v1/tags", json={"name": name}).tags
+        return self._ask(Tags, "/v1/tags", json={"name": name}).tags
 
     def search(
         self,
@@ -310,7 +189,7 @@ class Client:
             body["text"] = text
         if filter is not None:
             body["filter"] = dict(filter)
-        return self._ask(_Found, "/v1/search", json=body).results
+        return self._ask(SearchAnswer, "/v1/search", json=body).results
 
     def put_product(
         self,
@@ -344,6 +223,65 @@ class Client:
         if not response.is_success and not (again and response.status_code == 404):
             raise _error(response)
 
+    def import_products(self, products: Iterable[Mapping[str, Any]]) -> Imported:
+        """Insert or replace any number of products; a bad one costs only itself.
+
+        Args:
+            products: each with ``id`` and what `put_product` takes, its ``image`` encoded bytes.
+        """
+
+        def lines() -> Iterator[bytes]:
+            for product in products:
+                line = dict(product)
+                if isinstance(line.get("image"), bytes):
+                    line["image"] = base64.b64encode(line["image"]).decode()
+                yield json.dumps(line).encode() + b"\n"
+
+        headers = {"Content-Type": "application/x-ndjson"}
+        try:
+            response = self._http.post("/v1/products:import", content=lines(), headers=headers)
+        except httpx.HTTPError as error:  # the products may be gone: it is not sent again here
+            raise _unreachable(error) from error
+        if not response.is_success:
+            raise _error(response)
+        return Imported.model_validate_json(response.content)
+
+    def move_category(self, old: str, new: str) -> int:
+        """Rename, merge or move a category with all below it; how many products it had."""
+        return self._ask(Moved, "/v1/categories:move", json={"old": old, "new": new}).products
+
+    def reviews(
+        self,
+        status: Literal["open", "decided", "all"] = "open",
+        *,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> ReviewPage:
+        """Answers that wait for a person, or that one has decided.
+
+        Args:
+            status: which of them.
+            limit: reviews of a page at most.
+            after: ``next`` of the page before.
+        """
+        params: dict[str, str | int] = {"status": status, "limit": limit}
+        if after is not None:
+            params["after"] = after
+        return self._ask(ReviewPage, "/v1/reviews", method="GET", params=params)
+
+    def accept_review(self, review_id: str) -> Review:
+        """The answer is right."""
+        return self._ask(Review, f"/v1/reviews/{quote(review_id, safe='')}:accept")
+
+    def correct_review(self, review_id: str, path: str) -> Review:
+        """The product belongs there."""
+        address = f"/v1/reviews/{quote(review_id, safe='')}:correct"
+        return self._ask(Review, address, json={"path": path})
+
+    def undo_review(self, review_id: str) -> Review:
+        """Take back what was said."""
+        return self._ask(Review, f"/v1/reviews/{quote(review_id, safe='')}:undo")
+
     def model(self) -> Model:
         """The bundle that answers, and whether another is loading or was refused."""
         return self._ask(Model, "/v1/model", method="GET")
@@ -368,14 +306,6 @@ class Client:
                 if again or not _from_proxy(response):
                     return response, again
         raise AssertionError("the second try ends the loop")
-
-
-class _Tags(_Answer):
-    tags: list[PathProbability]
-
-
-class _Found(_Answer):
-    results: list[Found]
 
 
 def _product(name: str | None, photo: bytes | None) -> dict[str, Any]:

@@ -10,9 +10,10 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
+from catalens.answers import Categorisation, Classified, Comparison
 from catalens.cli.explained import show_explained
 from catalens.cli.local import LocalBundle
-from catalens.client import Categorisation, Classified, Client, ClientError, Comparison
+from catalens.client import Client, ClientError
 from catalog.errors import CatalensError, ImageTooLarge, InvalidImage, InvalidRequest
 from catalog.precision import TARGET_PRECISION
 from catalog.tables import read_bytes

@@ -9,7 +9,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from catalens.client import Explanation
+from catalens.answers import Explanation
 
 _HEIGHT: Final = 240  # px
 _GAP: Final = 6

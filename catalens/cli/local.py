@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from catalens.client import Categorisation, Classification, Comparison
+from catalens.answers import Categorisation, Classification, Comparison
 from catalog.categorise import Neighbour
 from catalog.errors import InvalidRequest
 from catalog.images import decode

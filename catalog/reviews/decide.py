@@ -56,15 +56,13 @@ def decide(
 def undo(catalog: Catalog, reviews: Reviews, review: Review) -> Review:
     """Bring the product back to what it was, and the review into the queue.
 
-    A product that was filed elsewhere since is left there.
+    A product that was filed elsewhere since is left there; one that was not decided stays as it is.
 
     Raises:
-        InvalidRequest: it was not decided.
+        EmbeddingMismatch: the catalog was reindexed meanwhile.
     """
     if review.decided is None:
-        raise InvalidRequest(
-            "It was not decided.", where=f"review {review.id}", fix="Accept or correct it."
-        )
+        return review
     there = catalog.get(review.product_id)
     if there is not None and there.category == review.decided:
         if review.was_there:

@@ -140,8 +140,11 @@ def test_another_decision_needs_the_first_to_be_undone(catalog: Catalog, reviews
         decide(catalog, reviews, decided, "Kitchen", product())
     with pytest.raises(InvalidRequest, match="empty"):
         decide(catalog, reviews, asked(), " / ", product())
-    with pytest.raises(InvalidRequest, match="not decided"):
-        undo(catalog, reviews, asked())
+
+
+def test_undo_of_what_was_not_decided_changes_nothing(catalog: Catalog, reviews: Reviews) -> None:
+    reviews.keep([asked()])
+    assert undo(catalog, reviews, asked()) == asked()
 
 
 def test_reviews_of_a_deleted_product_are_forgotten(reviews: Reviews) -> None:

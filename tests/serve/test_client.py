@@ -38,6 +38,26 @@ def test_every_call_against_a_real_server(server: Running) -> None:
         assert client.model().swap.state == "active"
 
 
+def test_an_import_and_a_review_from_python(server: Running) -> None:
+    with Client(server.url) as client:
+        lines = [{"id": "client/2", "name": "Qwxzv", "image": RED}, {"id": "client/3"}]
+        imported = client.import_products(iter(lines))
+        assert (imported.stored, imported.refused) == (1, 1)
+        assert (imported.problems[0].line, imported.problems[0].id) == (2, "client/3")
+        placed = client.categorize(name="Nothing like it zqj", product_id="client/4")
+        assert placed.review is not None
+        assert placed.review in [one.id for one in client.reviews(limit=1_000).reviews]
+        assert client.correct_review(placed.review, "Client/New").status == "corrected"
+        assert client.correct_review(placed.review, "Client/New").status == "corrected"
+        assert client.categorize(name="?", product_id="client/4").path == "Client/New"
+        assert client.move_category("Client/New", "Client/Newer") == 1
+        assert client.undo_review(placed.review).status == "open"
+        assert client.undo_review(placed.review).status == "open"
+        with pytest.raises(ClientError, match="no such review"):
+            client.accept_review("nobody")
+        client.delete_product("client/2")
+
+
 def test_a_problem_is_raised_with_what_where_and_what_to_do(server: Running) -> None:
     with Client(server.url) as client, pytest.raises(ClientError) as caught:
         client.classify([b"no photo"])
