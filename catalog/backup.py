@@ -1,22 +1,28 @@
 """Backups of a catalog: each a folder of its own, named for when it was made.
 
 Plain Parquet, apart from the catalog, so that neither its upkeep nor what befalls its disk touches
-them. `backup.json` is written last: without it a backup is not whole.
+them. `backup.json` is written last: without it a backup is not whole. Nothing is restored before
+all files were found whole.
 """
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from itertools import islice
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
-from catalog.errors import CatalogMissing
+from catalog import pointer
+from catalog.database import connect
+from catalog.errors import EmbeddingMismatch, InvalidBackup
 from catalog.moves import Move
+from catalog.product import Product
 from catalog.reviews.queue import Reviews
+from catalog.rows import schema, to_product, to_row
 from catalog.store import Catalog
 from catalog.tables import open_filesystem
 
@@ -24,6 +30,11 @@ Progress = Callable[[int, int], None]
 
 _DOCUMENT: Final = "backup.json"
 _NAME: Final = "%Y%m%dT%H%M%S%fZ"
+_PRODUCTS: Final = "products"
+_REVIEWS: Final = "reviews"
+_EMBEDDING: Final = "embedding_"  # the one there is, whatever the bundle
+_PER_FILE: Final = 2_048
+_RETRIES: Final = 3
 
 
 @dataclass(frozen=True)
@@ -34,6 +45,7 @@ class Backup:
         version: its folder's name, which sorts by time.
         embedding_id, dimension: of the catalog's embeddings.
         products, reviews: how many.
+        files: rows of each file, by its name.
         moves: of categories, old and new paths, the oldest first.
     """
 
@@ -42,11 +54,15 @@ class Backup:
     dimension: int
     products: int
     reviews: int
+    files: dict[str, int]
     moves: tuple[tuple[str, str], ...]
 
 
 def back_up(catalog_uri: str, folder: str, progress: Progress | None = None) -> Backup:
-    """Copy a catalog as it is now, while others may go on writing to it.
+    """Copy a catalog while others may go on writing to it.
+
+    Every product is as it was at some moment while this ran; categories that are moved meanwhile
+    make it begin anew.
 
     Args:
         catalog_uri: local directory or ``s3://bucket/prefix``.
@@ -55,32 +71,41 @@ def back_up(catalog_uri: str, folder: str, progress: Progress | None = None) -> 
 
     Raises:
         CatalogMissing: there is no catalog.
+        InvalidBackup: categories were moved again and again while it ran.
     """
-    catalog = Catalog.open(catalog_uri)
-    version = datetime.now(UTC).strftime(_NAME)
-    files, root = open_filesystem(f"{folder.rstrip('/')}/{version}")
-    files.create_dir(root, recursive=True)
-    total, done = catalog.count(), 0
-    for number, rows in enumerate(catalog.batches()):
-        pq.write_table(pa.Table.from_batches([rows]), _part(root, number), filesystem=files)
-        done += rows.num_rows
-        if progress:
-            progress(min(done, total), total)
-    reviews = Reviews(catalog_uri).table()
-    pq.write_table(reviews, f"{root}/reviews.parquet", filesystem=files)
-    moves = tuple((move.old, move.new) for move in catalog.moves())
-    made = Backup(version, catalog.embedding_id, catalog.dimension, done, len(reviews), moves)
-    with files.open_output_stream(f"{root}/{_DOCUMENT}") as out:
-        out.write(json.dumps(asdict(made), indent=1).encode())
+    catalog, reviews = Catalog.open(catalog_uri), Reviews(catalog_uri)
+    for _ in range(_RETRIES):
+        moves = catalog.moves()
+        place = _Place(folder, datetime.now(UTC).strftime(_NAME))
+        place.make()
+        products = _product_rows(catalog, progress)
+        files = place.write(_PRODUCTS, products) | place.write(_REVIEWS, reviews.batches())
+        if catalog.moves() == moves:
+            break
+    else:
+        raise InvalidBackup(
+            "Categories were moved while it was made.", where=catalog_uri, fix="Make it again."
+        )
+    made = Backup(
+        place.version,
+        catalog.embedding_id,
+        catalog.dimension,
+        sum(rows for name, rows in files.items() if name.startswith(_PRODUCTS)),
+        sum(rows for name, rows in files.items() if name.startswith(_REVIEWS)),
+        files,
+        tuple((move.old, move.new) for move in moves),
+    )
+    place.finish(made)
     return made
 
 
 def backups(folder: str) -> list[Backup]:
     """The whole backups in a folder, the oldest first."""
     files, root = open_filesystem(folder)
-    found = files.get_file_info(pafs.FileSelector(root, recursive=True, allow_not_found=True))
-    documents = sorted(entry.path for entry in found if entry.base_name == _DOCUMENT)
-    return [_read(files, path) for path in documents]
+    entries = files.get_file_info(pafs.FileSelector(root, allow_not_found=True))
+    folders = sorted(entry.base_name for entry in entries if entry.type == pafs.FileType.Directory)
+    found = (_Place(folder, version).read() for version in folders)
+    return [one for one in found if one is not None]
 
 
 def restore(
@@ -88,7 +113,8 @@ def restore(
 ) -> Backup:
     """Bring a catalog to what it was, or make it anew.
 
-    Products that were added since are removed. A restore that was stopped is simply repeated.
+    Products and reviews that were added since are removed, those written while it runs may be: stop
+    the writers first. A restore that was stopped is simply repeated.
 
     Args:
         folder: of the backups.
@@ -97,44 +123,117 @@ def restore(
         progress: called now and then with the products restored and all there are.
 
     Raises:
-        CatalogMissing: there is no such backup.
-        EmbeddingMismatch: the catalog that is there holds other embeddings.
+        InvalidBackup: there is no such backup, or a file of it is missing or damaged.
+        EmbeddingMismatch: the catalog that is there answers with other embeddings.
     """
     whole = {one.version: one for one in backups(folder)}
     chosen = whole.get(version or max(whole, default=""))
     if chosen is None:
-        raise CatalogMissing(
-            f"There is no backup {version}." if version else "There is no backup.",
+        raise InvalidBackup(
+            f"there is no backup {version}." if version else "there is no backup.",
             where=folder,
             fix=f"It has {', '.join(whole)}." if whole else "Make one with `catalens backup`.",
         )
-    files, root = open_filesystem(f"{folder.rstrip('/')}/{chosen.version}")
+    place = _Place(folder, chosen.version)
+    place.check(chosen)
+    _check_target(catalog_uri, chosen)
     catalog = Catalog.create(catalog_uri, chosen.embedding_id, chosen.dimension)
     kept: set[str] = set()
-    for rows in _parts(files, root):
-        catalog.put_rows(rows)
+    for rows in place.parts(chosen, _PRODUCTS):
+        catalog.put([to_product(row | {"revision": ""}, _EMBEDDING) for row in rows.to_pylist()])
         kept.update(rows["id"].to_pylist())
+        catalog.maintain()
         if progress:
             progress(len(kept), chosen.products)
-    catalog.delete_all(one for one in catalog.ids() if one not in kept)
+    catalog.delete(one for one in catalog.ids() if one not in kept)
     catalog.replace_moves([Move(old, new) for old, new in chosen.moves])
-    Reviews(catalog_uri).restore(pq.read_table(f"{root}/reviews.parquet", filesystem=files))
+    reviews, queued = Reviews(catalog_uri), set[str]()
+    for rows in place.parts(chosen, _REVIEWS):
+        reviews.put_rows(rows)
+        queued.update(rows["id"].to_pylist())
+    reviews.delete([one for one in reviews.ids() if one not in queued])
     catalog.maintain()
     return chosen
 
 
-def _part(root: str, number: int) -> str:
-    return f"{root}/products-{number:06d}.parquet"
+def _check_target(uri: str, backup: Backup) -> None:
+    active = pointer.read(connect(uri))
+    if active is not None and active.embedding_id != backup.embedding_id:
+        raise EmbeddingMismatch(
+            f"The catalog answers with embeddings {active.embedding_id} and the backup holds "
+            f"{backup.embedding_id}.",
+            where=uri,
+            fix="Restore into a new place, and reindex that.",
+        )
 
 
-def _parts(files: Any, root: str) -> Iterator[pa.Table]:
-    number = 0
-    while files.get_file_info(_part(root, number)).is_file:
-        yield pq.read_table(_part(root, number), filesystem=files)
-        number += 1
+def _product_rows(catalog: Catalog, progress: Progress | None) -> Iterator[pa.Table]:
+    columns = schema(_EMBEDDING, catalog.dimension)
+    products = catalog.scan(with_embeddings=True, with_photos=True)
+    total, done = catalog.count(), 0
+    while some := list(islice(products, _PER_FILE)):
+        yield _as_rows(some, columns)
+        done += len(some)
+        if progress:
+            progress(min(done, total), total)
 
 
-def _read(files: Any, path: str) -> Backup:
-    with files.open_input_file(path) as file:
-        found = json.loads(file.read())
-    return Backup(**found | {"moves": tuple((old, new) for old, new in found["moves"])})
+def _as_rows(products: list[Product], columns: pa.Schema) -> pa.Table:
+    rows = [to_row(product, _EMBEDDING, columns.names) for product in products]
+    return pa.Table.from_pylist(rows, schema=columns)
+
+
+class _Place:
+    """A backup's own folder."""
+
+    def __init__(self, folder: str, version: str) -> None:
+        self.version = version
+        self.uri = f"{folder.rstrip('/')}/{version}"
+        self._files, self._root = open_filesystem(self.uri)
+
+    def make(self) -> None:
+        self._files.create_dir(self._root, recursive=True)
+
+    def write(self, kind: str, tables: Iterable[pa.Table]) -> dict[str, int]:
+        """A file for each table; rows by name."""
+        written = {}
+        for number, rows in enumerate(tables):
+            name = f"{kind}-{number:06d}.parquet"
+            pq.write_table(rows, f"{self._root}/{name}", filesystem=self._files)
+            written[name] = len(rows)
+        return written
+
+    def finish(self, made: Backup) -> None:
+        unfinished = f"{self._root}/{_DOCUMENT}.unfinished"
+        with self._files.open_output_stream(unfinished) as out:
+            out.write(json.dumps(asdict(made), indent=1).encode())
+        self._files.move(unfinished, f"{self._root}/{_DOCUMENT}")
+
+    def read(self) -> Backup | None:
+        """What it holds; None where it is not whole."""
+        try:
+            with self._files.open_input_file(f"{self._root}/{_DOCUMENT}") as file:
+                found = json.loads(file.read())
+            made = Backup(**found | {"moves": tuple((old, new) for old, new in found["moves"])})
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+        return replace(made, version=self.version)  # also where the folder was renamed
+
+    def check(self, backup: Backup) -> None:
+        """Raise InvalidBackup unless every file is there with all its rows."""
+        for name, rows in backup.files.items():
+            try:
+                found = pq.read_metadata(f"{self._root}/{name}", filesystem=self._files).num_rows
+            except (OSError, pa.ArrowException) as error:
+                raise InvalidBackup(
+                    f"{name} cannot be read ({error}).",
+                    where=self.uri,
+                    fix="Copy the backup again, or name another with --version.",
+                ) from error
+            if found != rows:
+                raise InvalidBackup(f"{name} has {found} rows, not {rows}.", where=self.uri)
+
+    def parts(self, backup: Backup, kind: str) -> Iterator[pa.Table]:
+        for name in sorted(backup.files):
+            if name.startswith(f"{kind}-"):
+                yield pq.read_table(f"{self._root}/{name}", filesystem=self._files)

@@ -83,6 +83,12 @@ class CatalogMissing(CatalensError):
     type = "catalog-missing"
 
 
+class InvalidBackup(CatalensError):
+    """A backup that is not there or not whole."""
+
+    type = "invalid-backup"
+
+
 class EmbeddingMismatch(CatalensError):
     """A bundle and a catalog whose embeddings cannot be compared."""
 

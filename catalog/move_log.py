@@ -8,8 +8,8 @@ from typing import Final
 import lancedb
 import pyarrow as pa
 
-from catalog import pointer
 from catalog.commits import commit
+from catalog.database import open_or_create, open_table
 from catalog.moves import Move
 from catalog.rows import key_field
 
@@ -26,19 +26,15 @@ _SCHEMA: Final = pa.schema(
 
 def read_moves(db: lancedb.DBConnection) -> tuple[Move, ...]:
     """All moves of a catalog, the oldest first."""
-    try:
-        rows = db.open_table(_TABLE).search().to_list()
-    except ValueError as error:
-        if "was not found" in str(error):
-            return ()
-        raise
+    table = open_table(db, _TABLE)
+    rows = [] if table is None else table.search().to_list()
     return tuple(Move(row["old"], row["new"]) for row in sorted(rows, key=lambda row: row["at"]))
 
 
 def replace_moves(db: lancedb.DBConnection, moves: Sequence[Move]) -> None:
     """Forget all moves of a catalog and keep these."""
     if list(moves) != list(read_moves(db)):
-        table = pointer.open_or_create(db, _TABLE, _SCHEMA)
+        table = open_or_create(db, _TABLE, _SCHEMA)
         commit(lambda: table.delete("true"))
         for move in moves:
             record_move(db, move)
@@ -47,5 +43,5 @@ def replace_moves(db: lancedb.DBConnection, moves: Sequence[Move]) -> None:
 def record_move(db: lancedb.DBConnection, move: Move) -> None:
     """Keep a move of a catalog; repeating the last one is harmless."""
     row = {"id": uuid.uuid4().hex, "old": move.old, "new": move.new, "at": datetime.now(UTC)}
-    table = pointer.open_or_create(db, _TABLE, _SCHEMA)
+    table = open_or_create(db, _TABLE, _SCHEMA)
     commit(lambda: table.add(pa.Table.from_pylist([row], schema=_SCHEMA)))

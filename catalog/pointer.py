@@ -1,7 +1,6 @@
-"""Which table of products answers: one row in the tiny table `catalog_info`.
+"""Which embeddings a catalog answers with: one row in the tiny table `catalog_info`.
 
-A table of products is named for its embedding, so a reindex can fill a new one beside the old
-one and then move the pointer.
+A reindex fills another column of embeddings beside it and then moves the pointer.
 """
 
 import re
@@ -10,15 +9,14 @@ from typing import Final
 
 import lancedb
 import pyarrow as pa
-from lancedb.table import Table
 
 from catalog.commits import commit
+from catalog.database import open_or_create, open_table
 from catalog.errors import EmbeddingMismatch, InvalidRequest
-from catalog.rows import key_field
+from catalog.rows import embedding_column, key_field
 
 _TABLE: Final = "catalog_info"
 _ROW_ID: Final = "active"
-_PRODUCTS: Final = "products-"
 _SCHEMA: Final = pa.schema(
     [
         key_field("id"),
@@ -30,14 +28,14 @@ _SCHEMA: Final = pa.schema(
 
 @dataclass(frozen=True)
 class Pointer:
-    """The table that answers, and what its embeddings are.
+    """The embeddings that answer.
 
     Attributes:
         embedding_id: the bundle's hash of all that decides an embedding.
         dimension: length of an embedding.
 
     Raises:
-        InvalidRequest: the embedding id cannot name a table, or the dimension is below 1.
+        InvalidRequest: the embedding id cannot name a column, or the dimension is below 1.
     """
 
     embedding_id: str
@@ -56,9 +54,9 @@ class Pointer:
             )
 
     @property
-    def table(self) -> str:
-        """Name of the table of products."""
-        return f"{_PRODUCTS}{self.embedding_id[:12]}"
+    def column(self) -> str:
+        """Name of the column of these embeddings."""
+        return embedding_column(self.embedding_id)
 
     def check(self, uri: str, embedding_id: str, dimension: int | None = None) -> None:
         """Refuse a bundle whose embeddings cannot be compared with the catalog's.
@@ -89,17 +87,13 @@ def other_embedding(uri: str, own: str, bundles: str) -> EmbeddingMismatch:
 
 def read(db: lancedb.DBConnection) -> Pointer | None:
     """The pointer of a catalog, or None where there is none yet."""
-    try:
-        rows = db.open_table(_TABLE).search().where(f"id = '{_ROW_ID}'").to_list()
-    except ValueError as error:
-        if "was not found" in str(error):
-            return None
-        raise
+    table = open_table(db, _TABLE)
+    rows = [] if table is None else table.search().where(f"id = '{_ROW_ID}'").to_list()
     return Pointer(rows[0]["embedding_id"], rows[0]["dimension"]) if rows else None
 
 
 def claim(db: lancedb.DBConnection, pointer: Pointer) -> Pointer:
-    """Point at a table of products, which must be complete by now, unless another was first.
+    """Point at embeddings, unless another was first.
 
     Returns:
         The pointer that holds.
@@ -111,20 +105,10 @@ def claim(db: lancedb.DBConnection, pointer: Pointer) -> Pointer:
 
 
 def move(db: lancedb.DBConnection, pointer: Pointer) -> None:
-    """Point at another table of products, which must be complete by now."""
+    """Point at other embeddings, which must be complete by now."""
     upsert = db.open_table(_TABLE).merge_insert("id").when_matched_update_all()
     commit(lambda: upsert.execute(_row(pointer)))
 
 
 def _row(pointer: Pointer) -> pa.Table:
     return pa.Table.from_pylist([{"id": _ROW_ID, **asdict(pointer)}], schema=_SCHEMA)
-
-
-def tables(db: lancedb.DBConnection) -> list[str]:
-    """Names of the tables of products, of one embedding each."""
-    return [name for name in db.list_tables().tables if name.startswith(_PRODUCTS)]
-
-
-def open_or_create(db: lancedb.DBConnection, name: str, schema: pa.Schema) -> Table:
-    """The table of that name, made without rows if it is not there."""
-    return commit(lambda: db.create_table(name, schema=schema, exist_ok=True))

@@ -116,13 +116,14 @@ class CategoriseWeights:
         """The probability from which answers are right so often, by the parts that are there.
 
         Where that was not learnt it is the precision itself, as if no answer were likelier right
-        than the least likely of those taken.
+        than the least likely of those taken, and no less than what lower precisions ask for.
         """
         known = self._learnt_of(parts)
-        for had, threshold in self.certain.get(known or "", ()):
+        thresholds = self.certain.get(known or "", ())
+        for had, threshold in thresholds:
             if had >= precision:
                 return threshold
-        return precision
+        return max(precision, *(threshold for _, threshold in thresholds), 0.0)
 
     def _learnt_of(self, parts: Collection[str]) -> str | None:
         """What was learnt for just these parts, or for most of them."""

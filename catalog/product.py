@@ -64,6 +64,7 @@ class Product:
         attributes: the manifest's further columns.
         embedding: float32 [D] of unit length, the mean over the photos brought back to length 1.
         photos: JPEG copies.
+        revision: another with each put, given by the catalog; empty before.
 
     Raises:
         InvalidRequest: the id is unusable, a text is not valid Unicode, or the embedding is not
@@ -76,6 +77,7 @@ class Product:
     attributes: Mapping[str, str] = field(default_factory=dict)
     embedding: NDArray[np.float32] | None = None
     photos: tuple[bytes, ...] = ()
+    revision: str = ""
 
     def __post_init__(self) -> None:
         check_id(self.id)

@@ -6,47 +6,49 @@ Why it is built as it is (LanceDB 0.40):
   `merge_insert` calls with equal ids see each other and leave one row.
 * Connections have a read consistency interval of zero, or a handle misses other handles' writes.
 * `fast_search` is never used: it leaves out rows that are not in an index yet.
+* No read lasts long: files that a scan has not come to yet may be dropped an hour after they were
+  compacted.
 """
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from functools import partial
 from itertools import islice
-from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import lancedb
 import numpy as np
 import pyarrow as pa
-from lancedb.index import FTS, HnswSq
 from numpy.typing import NDArray
 
 from catalog import pointer
 from catalog.commits import commit
-from catalog.errors import CatalogMissing, InvalidRequest
+from catalog.database import (
+    NAME_INDEX,
+    PRODUCTS,
+    add_embeddings,
+    connect,
+    connect_to,
+    make_products,
+    missing,
+)
+from catalog.errors import EmbeddingMismatch, InvalidRequest
 from catalog.filters import Filter, below, equals, moved_sql, predicate
 from catalog.move_log import read_moves, record_move, replace_moves
 from catalog.moves import Move
-from catalog.pointer import Pointer
+from catalog.pointer import Pointer, other_embedding
 from catalog.product import Product, check_unicode
-from catalog.rows import SUMMARY, schema, to_product, to_row
-
-VECTOR_INDEX_ABOVE: Final = 10_000
-"""Products with an embedding above which `maintain` builds an approximate index."""
+from catalog.rows import SUMMARY, embedding_columns, to_product, to_row
+from catalog.upkeep import VECTOR_INDEX_ABOVE, compact, ensure_vector_index, vector_index
 
 MAX_TEXT_LENGTH: Final = 1_000
 """Characters of a search text that count; a product's name is far shorter."""
 
-_KEEP_VERSIONS: Final = timedelta(hours=1)
-_MANY_FRAGMENTS: Final = 32  # each adds about 0.1 ms to every read and write
-_MANY_UNINDEXED: Final = 1_000  # rows that a search goes through one by one, about 1 ms
-_DELETED_AT_ONCE: Final = 1_000
-_SCANNED_AT_ONCE: Final = 256  # products, about 10 kB each with their photos
+_AT_ONCE: Final = 512  # products of one read, about 10 kB each with their photos
 _REFINE_FACTOR: Final = 4  # neighbours from the index, per hit, compared again in full precision
-_NAME_INDEX: Final = "name_idx"
-_VECTOR_INDEX: Final = "embedding_idx"
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
@@ -67,18 +69,18 @@ class Hit:
 class Catalog:
     """A handle on a shop's products, for any number of threads; other processes may hold more.
 
-    Made by `Catalog.create` and `Catalog.open`. What one handle has written, the next search of
-    any other finds.
+    Made by `Catalog.create`, `Catalog.open` and `Catalog.beside`. What one handle has written, the
+    next search of any other finds; embeddings are those of the handle's bundle.
     """
 
-    def __init__(self, db: lancedb.DBConnection, uri: str, own: Pointer, active: Pointer) -> None:
+    def __init__(self, db: lancedb.DBConnection, uri: str, own: Pointer) -> None:
         self.uri = uri
         self.embedding_id = own.embedding_id
         self.dimension = own.dimension
-        self._db = db
+        self._column = own.column
         self._own = own
-        self._answers = own == active
-        self._table = db.open_table(own.table)
+        self._db = db
+        self._table = db.open_table(PRODUCTS)
 
     @classmethod
     def create(cls, uri: str, embedding_id: str, dimension: int) -> "Catalog":
@@ -97,10 +99,10 @@ class Catalog:
         db = connect(uri)
         active = pointer.read(db)
         if active is None:
-            _make(db, wanted)
+            make_products(db, wanted.column, dimension)
             active = pointer.claim(db, wanted)
         active.check(uri, embedding_id, dimension)
-        return cls(db, uri, active, active)
+        return cls(db, uri, active)
 
     @classmethod
     def open(cls, uri: str, embedding_id: str | None = None) -> "Catalog":
@@ -108,53 +110,55 @@ class Catalog:
 
         Args:
             uri: local directory or ``s3://bucket/prefix``.
-            embedding_id: the one it must have, if given.
+            embedding_id: the one it must answer with, if given.
 
         Raises:
             CatalogMissing: there is none.
             EmbeddingMismatch: it holds other embeddings.
         """
-        db, active = _open(uri)
+        db, active = _opened(uri)
         if embedding_id is not None:
             active.check(uri, embedding_id)
-        return cls(db, uri, active, active)
+        return cls(db, uri, active)
 
     @classmethod
     def beside(cls, uri: str, embedding_id: str, dimension: int | None = None) -> "Catalog":
-        """The same catalog with another bundle's embeddings: what `activate` makes it answer with.
+        """The same products with another bundle's embeddings, beside those that answer.
 
         Args:
             uri: of a catalog that is there.
             embedding_id: of that bundle.
-            dimension: length of an embedding, to make it where it is not there yet.
+            dimension: length of an embedding, to make room for them where there is none yet.
 
         Raises:
             CatalogMissing: there is no catalog.
-            EmbeddingMismatch: it was never filled with such embeddings, and is not to be made.
+            EmbeddingMismatch: it has no such embeddings, and none are to be made.
         """
-        db, active = _open(uri)
-        own = active if embedding_id == active.embedding_id else None
-        if own is None and dimension is not None:
-            own = Pointer(embedding_id, dimension)
-            _make(db, own)
-        elif own is None:
-            own = Pointer(embedding_id, 1)
-            if own.table not in pointer.tables(db):
-                active.check(uri, embedding_id)
-            width = db.open_table(own.table).schema.field("embedding").type.list_size
-            own = Pointer(embedding_id, width)
-        return cls(db, uri, own, active)
+        db, active = _opened(uri)
+        if embedding_id == active.embedding_id:
+            return cls(db, uri, active)
+        table = db.open_table(PRODUCTS)
+        column = Pointer(embedding_id, 1).column
+        if dimension is not None:
+            add_embeddings(table, column, dimension)
+        elif column not in table.schema.names:
+            raise other_embedding(uri, active.embedding_id, embedding_id)
+        width = table.schema.field(column).type.list_size
+        own = Pointer(embedding_id, width)
+        own.check(uri, embedding_id, dimension)
+        return cls(db, uri, own)
 
     def activate(self) -> None:
         """Answer with these embeddings from now on; of others only those before them are kept."""
         before = pointer.read(self._db)
+        if before is None or before == self._own:
+            return
         pointer.move(self._db, self._own)
-        self._answers = True
-        kept = {self._own.table, (before or self._own).table}
-        for table in pointer.tables(self._db):
-            if table not in kept:
-                with suppress(ValueError):  # another process was first
-                    self._db.drop_table(table)
+        kept = {self._column, before.column}
+        dropped = [one for one in embedding_columns(self._table.schema.names) if one not in kept]
+        if dropped:
+            with suppress(RuntimeError, ValueError, OSError):  # another process was first
+                commit(lambda: self._table.drop_columns(dropped))
 
     def put(self, products: Sequence[Product]) -> None:
         """Insert or replace products by id, all in one commit; of equal ids the last wins.
@@ -163,56 +167,79 @@ class Catalog:
 
         Raises:
             InvalidRequest: an embedding is not of the catalog's dimension.
-            EmbeddingMismatch: the catalog was reindexed meanwhile; nothing is promised then.
         """
+        self._write(products, replaces=True)
+
+    def add(self, product: Product) -> str | None:
+        """Insert a product unless there is one of its id; its revision, or None where there was."""
+        return self._write([product], replaces=False)
+
+    def _write(self, products: Sequence[Product], replaces: bool) -> str | None:
         latest = {product.id: product for product in products}
         if not latest:
-            return
+            return None
         for product in latest.values():
             if product.embedding is not None:
                 self._check_dimension(product.embedding, f"product {product.id!r}")
-        self.put_rows(
-            pa.Table.from_pylist(
-                [to_row(product, self.embedding_id) for product in latest.values()],
-                schema=schema(self.dimension),
-            )
-        )
-
-    def put_rows(self, rows: pa.Table) -> None:
-        """The same with rows as `batches` gives them, each id once."""
-        upsert = self._table.merge_insert("id")
-        upsert = upsert.when_matched_update_all().when_not_matched_insert_all()
-        # "null" keeps the missing embeddings: the default takes them for a wrong dimension.
-        commit(lambda: upsert.execute(rows, on_bad_vectors="null"))
-        self._check_answers()
+        while True:
+            columns = self._table.schema
+            if self._column not in columns.names:
+                raise self._gone()
+            found = [to_row(one, self._column, columns.names) for one in latest.values()]
+            rows = pa.Table.from_pylist(found, schema=columns)
+            upsert = self._table.merge_insert("id").when_not_matched_insert_all()
+            if replaces:
+                upsert = upsert.when_matched_update_all()
+            # "null" keeps the missing embeddings: the default takes them for a wrong dimension.
+            merged: Any = commit(partial(upsert.execute, rows, on_bad_vectors="null"))
+            # A bundle's column that came meanwhile would keep what it has of photos of before.
+            if self._table.schema.names == columns.names:
+                return found[0]["revision"] if merged.num_inserted_rows else None
 
     def get(self, product_id: str) -> Product | None:
         """The whole product, embedding and photos with it, or None."""
         return self.get_all([product_id]).get(product_id)
 
-    def get_all(self, ids: Sequence[str]) -> dict[str, Product]:
-        """Whole products by id; those that there are none of are left out."""
-        rows = self._table.search().where(equals("id", ids)).limit(max(1, len(ids))).to_list()
-        return {row["id"]: to_product(row) for row in rows}
+    def get_all(self, ids: Sequence[str], *, with_photos: bool = True) -> dict[str, Product]:
+        """Products by id, with their embeddings; those that there are none of are left out."""
+        columns = [*SUMMARY, self._column, *(["photos"] if with_photos else [])]
+        found: dict[str, Product] = {}
+        for some in _chunks(ids, _AT_ONCE):
+            query = self._table.search().where(equals("id", some)).select(columns)
+            with self._told_if_gone():
+                rows = query.limit(len(some)).to_list()
+            found |= {row["id"]: to_product(row, self._column) for row in rows}
+        return found
 
-    def delete(self, ids: Sequence[str]) -> int:
-        """Remove products; returns how many of the ids there were.
-
-        Raises:
-            EmbeddingMismatch: the catalog was reindexed meanwhile; nothing is promised then.
-        """
-        if not ids:
-            return 0
-        deleted: Any = commit(lambda: self._table.delete(equals("id", ids)))
-        self._check_answers()
-        return int(deleted.num_deleted_rows)
-
-    def delete_all(self, ids: Iterable[str]) -> int:
-        """The same for any number of ids."""
-        wanted, deleted = iter(ids), 0
-        while some := list(islice(wanted, _DELETED_AT_ONCE)):
-            deleted += self.delete(some)
+    def delete(self, ids: Iterable[str]) -> int:
+        """Remove products; returns how many of the ids there were."""
+        deleted = 0
+        for some in _chunks(ids, _AT_ONCE):
+            done: Any = commit(partial(self._table.delete, equals("id", some)))
+            deleted += int(done.num_deleted_rows)
         return deleted
+
+    def delete_revision(self, product_id: str, revision: str) -> bool:
+        """Remove a product if it was not put again since; whether it was removed."""
+        where = f"{equals('id', [product_id])} AND {equals('revision', [revision])}"
+        deleted: Any = commit(lambda: self._table.delete(where))
+        return bool(deleted.num_deleted_rows)
+
+    def file(self, product_id: str, category: str | None, *, only_from: str | None = None) -> bool:
+        """Change the category of a product that is there; whether it was changed.
+
+        Args:
+            product_id: which.
+            category: path in canonical form, or None for none.
+            only_from: change it only where this is its category.
+        """
+        where = equals("id", [product_id])
+        if only_from is not None:
+            where += f" AND {equals('category', [only_from])}"
+        updated: Any = commit(
+            lambda: self._table.update(where=where, values={"category": category})
+        )
+        return bool(updated.rows_updated)
 
     def count(self, where: Filter | None = None) -> int:
         """How many products pass the filter.
@@ -242,7 +269,6 @@ class Catalog:
 
         Raises:
             InvalidRequest: a path is empty, or the new one lies at or below the old one.
-            EmbeddingMismatch: the catalog was reindexed meanwhile; nothing is promised then.
         """
         move = Move(old, new)
         updated: Any = commit(
@@ -252,7 +278,6 @@ class Catalog:
             )
         )
         record_move(self._db, move)
-        self._check_answers()
         return int(updated.rows_updated)
 
     def moves(self) -> tuple[Move, ...]:
@@ -260,29 +285,48 @@ class Catalog:
         return read_moves(self._db)
 
     def replace_moves(self, moves: Sequence[Move]) -> None:
-        """Make these all that happened to the categories, as a backup has it."""
+        """Make these all that happened to the categories."""
         replace_moves(self._db, moves)
 
-    def ids(self) -> Iterator[str]:
+    def ids(self) -> list[str]:
         """Every product's id, in no particular order."""
-        for batch in self._table.search().select(["id"]).to_batches():
-            yield from batch["id"].to_pylist()
+        found: list[str] = self._table.search().select(["id"]).to_arrow()["id"].to_pylist()
+        return found
 
     def scan(
         self, *, with_embeddings: bool = False, with_photos: bool = False
     ) -> Iterator[Product]:
-        """Every product, in no particular order, as they were when the scan began."""
-        asked = {"embedding": with_embeddings, "photos": with_photos}
-        columns = [*SUMMARY, *(name for name, wanted in asked.items() if wanted)]
-        for batch in self.batches(columns):
-            yield from map(to_product, batch.to_pylist())
+        """Every product, in no particular order; one that is deleted meanwhile may be left out."""
+        if not with_embeddings and not with_photos:
+            for batch in self._table.search().select(list(SUMMARY)).to_batches():
+                yield from (to_product(row, self._column) for row in batch.to_pylist())
+            return
+        for some in _chunks(self.ids(), _AT_ONCE):
+            yield from self.get_all(some, with_photos=with_photos).values()
 
-    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-        """Every product's row, a few hundred at a time, as they were when this began."""
-        query = self._table.search()
-        if columns is not None:
-            query = query.select(list(columns))
-        yield from query.to_batches(batch_size=_SCANNED_AT_ONCE)
+    def not_embedded(self) -> list[str]:
+        """Ids of the products that have photos and no embedding of this bundle's yet."""
+        where = f"{self._column} IS NULL AND photo_count > 0"
+        query = self._table.search().where(where).select(["id"])
+        with self._told_if_gone():
+            found: list[str] = query.to_arrow()["id"].to_pylist()
+        return found
+
+    def embed(self, found: Sequence[tuple[Product, NDArray[np.float32]]]) -> None:
+        """Keep embeddings, float32 [D], of products as they were read; one put since stays."""
+        if self._column not in self._table.schema.names:
+            raise self._gone()
+        columns = [self._table.schema.field(name) for name in ("id", "revision", self._column)]
+        rows = pa.Table.from_pylist(
+            [
+                {"id": product.id, "revision": product.revision, self._column: embedding}
+                for product, embedding in found
+            ],
+            schema=pa.schema(columns),
+        )
+        update = self._table.merge_insert("id")
+        update = update.when_matched_update_all(where="target.revision = source.revision")
+        commit(lambda: update.execute(rows))
 
     def search_image(
         self,
@@ -303,18 +347,21 @@ class Catalog:
         Raises:
             InvalidRequest: wrong shape or dtype, a value that is not finite, a limit below 1, or
                 a malformed filter.
+            EmbeddingMismatch: the catalog has no such embeddings any more.
         """
         self._check_dimension(embedding, "search")
         if not np.isfinite(embedding).all() or not embedding.any():
             raise InvalidRequest(
                 "The embedding is zero or not finite.", where="search", fix="Embed the photo again."
             )
-        query: Any = self._table.search(embedding, vector_column_name="embedding")
+        query: Any = self._table.search(embedding, vector_column_name=self._column)
         query = query.distance_type("cosine").refine_factor(_REFINE_FACTOR)
-        columns = ["embedding"] if with_embeddings else []
+        columns = [self._column] if with_embeddings else []
+        with self._told_if_gone():
+            rows = _found(query, ["_distance", *columns], limit, where)
         return [
-            Hit(to_product(row), float(np.clip(1.0 - row["_distance"], -1.0, 1.0)))
-            for row in _found(query, ["_distance", *columns], limit, where)
+            Hit(to_product(row, self._column), float(np.clip(1.0 - row["_distance"], -1.0, 1.0)))
+            for row in rows
         ]
 
     def search_name(self, text: str, limit: int = 10, where: Filter | None = None) -> list[Hit]:
@@ -334,39 +381,34 @@ class Catalog:
         text = check_unicode(text[:MAX_TEXT_LENGTH], "search text")
         words = unicodedata.normalize("NFC", text)
         query: Any = self._table.search(words, query_type="fts", fts_columns="name")
-        return [
-            Hit(to_product(row), row["_score"]) for row in _found(query, ["_score"], limit, where)
-        ]
+        rows = _found(query, ["_score"], limit, where)
+        return [Hit(to_product(row, self._column), row["_score"]) for row in rows]
 
     def maintain(self, vector_index_above: int = VECTOR_INDEX_ABOVE) -> None:
         """Compact, bring the indices up to date and drop versions older than an hour.
 
-        For one process to call now and then, while others read and write: compaction rewrites
-        photos, so it waits until there is enough to do.
+        For one process to call now and then, while others read and write.
 
         Args:
             vector_index_above: products with an embedding above which an approximate index
                 replaces the exact search.
         """
-        stats: Any = self._table.stats()  # a dict, whatever its annotation says
-        fragments = stats["fragment_stats"]["num_small_fragments"]
-        if fragments >= _MANY_FRAGMENTS or self._unindexed() >= _MANY_UNINDEXED:
-            commit(lambda: self._table.optimize(cleanup_older_than=_KEEP_VERSIONS))
-        indexed = self._table.index_stats(_VECTOR_INDEX) is not None
-        if not indexed and self._table.count_rows("embedding IS NOT NULL") > vector_index_above:
-            config = HnswSq(distance_type="cosine")
-            commit(lambda: self._table.create_index("embedding", config=config, name=_VECTOR_INDEX))
+        compact(self._table, (NAME_INDEX, vector_index(self._column)))
+        ensure_vector_index(self._table, self._column, vector_index_above)
 
-    def _unindexed(self) -> int:
-        names = self._table.index_stats(_NAME_INDEX)
-        return names.num_unindexed_rows if names else 0
+    @contextmanager
+    def _told_if_gone(self) -> Iterator[None]:
+        """An error that is due to embeddings that were dropped, as such."""
+        try:
+            yield
+        except (RuntimeError, ValueError, OSError) as error:
+            if self._column not in self._table.schema.names:
+                raise self._gone() from error
+            raise
 
-    def _check_answers(self) -> None:
-        """A write beside the catalog that answers would be lost, so it must not be acknowledged."""
-        if self._answers:
-            active = pointer.read(self._db)
-            if active is not None:
-                active.check(self.uri, self.embedding_id)
+    def _gone(self) -> EmbeddingMismatch:
+        active = pointer.read(self._db) or self._own
+        return other_embedding(self.uri, active.embedding_id, self.embedding_id)
 
     def _check_dimension(self, embedding: NDArray[np.float32], where: str) -> None:
         if embedding.dtype != np.float32 or embedding.shape != (self.dimension,):
@@ -377,36 +419,12 @@ class Catalog:
             )
 
 
-def connect(uri: str) -> lancedb.DBConnection:
-    """The database of a catalog; each read sees what any other connection has written."""
-    return lancedb.connect(uri, read_consistency_interval=timedelta(0))
-
-
-def _open(uri: str) -> tuple[lancedb.DBConnection, Pointer]:
-    exists = "://" in uri or Path(uri).is_dir()  # connecting would make the directory
-    db = connect(uri) if exists else None
-    active = pointer.read(db) if db else None
-    if db is None or active is None:
-        raise CatalogMissing(
-            "There is no catalog.",
-            where=uri,
-            fix="Make one with `catalens import BUNDLE MANIFEST CATALOG`.",
-        )
+def _opened(uri: str) -> tuple[lancedb.DBConnection, Pointer]:
+    db = connect_to(uri)
+    active = pointer.read(db)
+    if active is None:
+        raise missing(uri)
     return db, active
-
-
-def _make(db: lancedb.DBConnection, own: Pointer) -> None:
-    table = pointer.open_or_create(db, own.table, schema(own.dimension))
-    commit(lambda: _ensure_name_index(table))
-
-
-def _ensure_name_index(table: lancedb.table.Table) -> None:
-    # On the empty table, for a search by name needs one. Names are not prose: no stemming, no
-    # stop words ("off" and "on" tell products apart). ICU finds the words of names that are
-    # written without spaces, as in Chinese, and is the simple tokenizer on all others.
-    if table.index_stats(_NAME_INDEX) is None:
-        config = FTS(base_tokenizer="icu/split", stem=False, remove_stop_words=False)
-        table.create_index("name", config=config, name=_NAME_INDEX)
 
 
 def _found(
@@ -419,3 +437,9 @@ def _found(
         query = query.where(condition)
     rows: list[dict[str, Any]] = query.select([*SUMMARY, *columns]).limit(limit).to_list()
     return rows
+
+
+def _chunks(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
+    source = iter(items)
+    while some := list(islice(source, size)):
+        yield some

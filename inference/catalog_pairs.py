@@ -5,6 +5,7 @@ What is not: its nearest neighbours by photo and by name, which are the pairs th
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -32,6 +33,7 @@ _LOOKED_AT: Final = 6
 # Of neighbours that show one picture nobody knows whether they are one product.
 _ONE_PICTURE: Final = 0.999
 _READ_AT_ONCE: Final = 256
+_LEAST_WITH_PHOTOS: Final = 20
 
 
 def pairs_of_catalog(
@@ -70,7 +72,17 @@ def pairs_of_catalog(
             pairs += _pairs(catalog, product, alone.get(product.id), rng)
         if progress:
             progress(min(start + _READ_AT_ONCE, len(chosen)), len(chosen))
-    return pairs
+    return _of_names(pairs) if _with_photos(pairs) < _LEAST_WITH_PHOTOS else pairs
+
+
+def _with_photos(pairs: list[SeenPair]) -> int:
+    return sum(one.pair.same and one.image_similarity is not None for one in pairs)
+
+
+def _of_names(pairs: list[SeenPair]) -> list[SeenPair]:
+    """The pairs by their names alone: where hardly one that is the same has photos, having some
+    would come to mean that it is not."""
+    return [replace(one, image_similarity=None) for one in pairs if one.pair.right.name]
 
 
 def _embed_photos(session: Session, products: list[Product]) -> dict[str, NDArray[np.float32]]:
@@ -99,8 +111,7 @@ def _pairs(
 ) -> Iterator[SeenPair]:
     asked = product.embedding if photos is None else photos[0]
     own = None if photos is None else float(photos[0] @ mean_embedding(photos[1:]))
-    if own is not None or product.name:
-        yield _pair(product, product, own, True, rng)
+    yield from _pair(product, product, own, True, rng)
     others: dict[str, Product] = {}
     for other in _by_photo(catalog, product, asked) + _by_name(catalog, product):
         others.setdefault(other.id, other)
@@ -108,8 +119,7 @@ def _pairs(
         cosine = None
         if asked is not None and other.embedding is not None:
             cosine = float(asked @ other.embedding)
-        if cosine is not None or (product.name and other.name):
-            yield _pair(product, other, cosine, False, rng)
+        yield from _pair(product, other, cosine, False, rng)
 
 
 def _by_photo(
@@ -158,7 +168,11 @@ def _pair(
     cosine: float | None,
     same: bool,
     rng: np.random.Generator,
-) -> SeenPair:
-    name = vary(right.name, rng) if right.name else None
-    pair = Pair(0, Side(left.name, None), Side(name, None), same, None)
-    return SeenPair(pair, cosine)
+) -> Iterator[SeenPair]:
+    """The pair, unless there is nothing to compare."""
+    names = left.name, vary(right.name, rng) if right.name else None
+    if not all(name and normalise(name).text for name in names):
+        names = None, None
+    if cosine is not None or names[0] is not None:
+        pair = Pair(0, Side(names[0], None), Side(names[1], None), same, None)
+        yield SeenPair(pair, cosine)

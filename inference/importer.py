@@ -16,7 +16,9 @@ import numpy as np
 from catalog.errors import CatalensError, InvalidRequest
 from catalog.images import COPY_SIDE, jpeg_copy
 from catalog.manifest import BadRow, Manifest, Row
+from catalog.moves import Move, moved
 from catalog.product import Product, mean_embedding
+from catalog.reviews.queue import Reviews
 from catalog.store import Catalog
 from catalog.tables import read_bytes
 from inference.bundle import Bundle
@@ -60,7 +62,8 @@ def import_manifest(
     """Put every product of a manifest into a catalog, which is made if it is not there.
 
     Rows with one id are photos of one product; its embedding is their mean, brought back to unit
-    length. A product may have only a name.
+    length. A product may have only a name. Categories that were moved since the manifest was
+    written, and those that a person gave in review, stay as they are in the catalog.
 
     Args:
         bundle: embeds the photos.
@@ -79,10 +82,11 @@ def import_manifest(
     document = bundle.document
     session = Session(bundle, device=device, threads=1)
     catalog = Catalog.create(catalog_uri, document.embedding_id, document.embedding_dimension)
+    filing = _Filing(catalog.moves(), Reviews(catalog_uri).decided_categories())
     grouped: dict[str, list[Row]] = {}
     for row in manifest.rows:
         grouped.setdefault(row.id, []).append(row)
-    unchanged, todo = _unchanged(catalog, grouped)
+    unchanged, todo = _unchanged(catalog, grouped, filing)
     rows_there = [row for product_id in unchanged for row in grouped[product_id]]
     products, photos = len(unchanged), sum(row.image is not None for row in rows_there)
     bad: list[BadRow] = []
@@ -90,7 +94,7 @@ def import_manifest(
     answers = see_rows(session, rows, copy_side=COPY_SIDE)
     if progress:
         answers = _reported(answers, progress, len(rows_there), len(manifest.rows))
-    found = _products(answers, bad)
+    found = _products(answers, filing, bad)
     while batch := list(islice(found, _PER_COMMIT)):
         catalog.put(batch)
         products += len(batch)
@@ -103,29 +107,50 @@ def import_manifest(
     return ImportReport(products, photos, len(unchanged), kept.bad, seconds)
 
 
-def _unchanged(catalog: Catalog, grouped: Mapping[str, list[Row]]) -> tuple[list[str], list[str]]:
+@dataclass(frozen=True)
+class _Filing:
+    """Where products are filed, whatever an older feed says.
+
+    Attributes:
+        moves: of categories since.
+        decided: by product id, the category that a person gave.
+    """
+
+    moves: tuple[Move, ...]
+    decided: Mapping[str, str]
+
+    def category(self, product_id: str, stated: str | None) -> str | None:
+        if product_id in self.decided:
+            return self.decided[product_id]
+        return stated and moved(stated, self.moves)
+
+
+def _unchanged(
+    catalog: Catalog, grouped: Mapping[str, list[Row]], filing: _Filing
+) -> tuple[list[str], list[str]]:
     """Product ids whose facts and photos the catalog holds already, and the other ids."""
     there = set(catalog.ids())
     known = [product_id for product_id in grouped if product_id in there]
+    done: set[str] = set()
     with ThreadPoolExecutor(cores(), "compare") as pool:
-        same = pool.map(lambda product_id: _is_same(catalog, grouped[product_id]), known)
-        unchanged = [product_id for product_id, is_same in zip(known, same, strict=True) if is_same]
-    done = set(unchanged)
+        for start in range(0, len(known), _PER_COMMIT):
+            stored = catalog.get_all(known[start : start + _PER_COMMIT])
+            same = pool.map(lambda one: _is_same(one, grouped[one.id], filing), stored.values())
+            done.update(one for one, is_same in zip(stored, same, strict=True) if is_same)
+    unchanged = [product_id for product_id in known if product_id in done]
     return unchanged, [product_id for product_id in grouped if product_id not in done]
 
 
-def _is_same(catalog: Catalog, rows: list[Row]) -> bool:
-    stored = catalog.get(rows[0].id)
+def _is_same(stored: Product, rows: list[Row], filing: _Filing) -> bool:
     try:
-        wanted = _facts(rows)
+        wanted = _facts(rows, filing)
         copies = tuple(
             jpeg_copy(read_bytes(row.image), COPY_SIDE) for row in rows if row.image is not None
         )
     except CatalensError:
         return False  # the import itself says what is wrong
     return (
-        stored is not None
-        and stored.photos == copies
+        stored.photos == copies
         and (stored.embedding is not None) == bool(copies)
         and (stored.name, stored.category) == (wanted.name, wanted.category)
         and stored.attributes == wanted.attributes
@@ -140,7 +165,9 @@ def _reported(
         progress(done, total)
 
 
-def _products(answers: Iterable[SeenRow | BadRow], bad: list[BadRow]) -> Iterator[Product]:
+def _products(
+    answers: Iterable[SeenRow | BadRow], filing: _Filing, bad: list[BadRow]
+) -> Iterator[Product]:
     """Products from rows that come product by product; rows that cannot be used go to ``bad``."""
     for _, group in groupby(_readable(answers, bad), key=lambda seen: seen.row.id):
         photos = list(group)
@@ -148,7 +175,7 @@ def _products(answers: Iterable[SeenRow | BadRow], bad: list[BadRow]) -> Iterato
         embeddings = [seen.embedding for seen in photos if seen.embedding is not None]
         try:
             yield replace(
-                _facts(rows),
+                _facts(rows, filing),
                 embedding=mean_embedding(np.stack(embeddings)) if embeddings else None,
                 photos=tuple(seen.copy for seen in photos if seen.copy is not None),
             )
@@ -164,7 +191,7 @@ def _readable(answers: Iterable[SeenRow | BadRow], bad: list[BadRow]) -> Iterato
             yield answer
 
 
-def _facts(rows: list[Row]) -> Product:
+def _facts(rows: list[Row], filing: _Filing) -> Product:
     """What the rows of one product say of it, without its photos."""
     name = next((row.name for row in rows if row.name), None)
     if name is None and all(row.image is None for row in rows):
@@ -172,6 +199,8 @@ def _facts(rows: list[Row]) -> Product:
     return Product(
         id=rows[0].id,
         name=name,
-        category=next((row.category for row in rows if row.category), None),
+        category=filing.category(
+            rows[0].id, next((row.category for row in rows if row.category), None)
+        ),
         attributes=dict(chain.from_iterable(row.attributes.items() for row in reversed(rows))),
     )

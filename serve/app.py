@@ -100,7 +100,7 @@ class Classifier:
         service = self._service
         assert service is not None
         if service.slot.swap is None:
-            await service.slot.first(uri)
+            await service.first(uri)
         else:
             service.slot.follow(uri)
 

@@ -15,7 +15,7 @@ from catalog.errors import CatalensError
 from catalog.filters import Filter
 from catalog.moves import Move
 from catalog.product import Product
-from catalog.reviews.record import Review, Status
+from catalog.reviews.record import Page, Review, Status
 
 _Answer = TypeVar("_Answer")
 _REFUSALS: Final = {kind.type: kind for kind in CatalensError.__subclasses__()}
@@ -75,12 +75,12 @@ class Surroundings:
     Attributes:
         neighbours: what `categorise` pools.
         moves: of categories, since bundles were trained.
-        decided: the category that a person gave the very same product, or None.
+        review: of the very same product, without its photos, if it was ever queued.
     """
 
     neighbours: tuple[Neighbour, ...] = ()
     moves: tuple[Move, ...] = ()
-    decided: str | None = None
+    review: Review | None = None
 
 
 class CatalogDoor:
@@ -100,6 +100,11 @@ class CatalogDoor:
     async def follow(self, bundle: str, embedding_id: str, start: bool) -> None:
         """See `LiveCatalog.follow`."""
         _unwrap(await self._call("follow", bundle, embedding_id, start), type(None))
+
+    async def last_bundle(self) -> str | None:
+        """See `LiveCatalog.last_bundle`."""
+        answer = await self._call("last_bundle")
+        return None if answer is None else _unwrap(answer, str)
 
     async def put(self, product: Product, embedding_id: str) -> None:
         """See `LiveCatalog.put`."""
@@ -122,9 +127,11 @@ class CatalogDoor:
         """See `LiveCatalog.keep_review`."""
         _unwrap(await self._call("keep_review", review), type(None))
 
-    async def reviews(self, statuses: Sequence[Status]) -> list[Review]:
+    async def reviews(
+        self, statuses: Sequence[Status], limit: int | None = None, after: str | None = None
+    ) -> Page:
         """See `LiveCatalog.reviews`."""
-        return _unwrap(await self._call("reviews", statuses), list)
+        return _unwrap(await self._call("reviews", statuses, limit, after), Page)
 
     async def review(self, review_id: str) -> Review:
         """See `LiveCatalog.review`."""

@@ -37,20 +37,25 @@ class GroupCommit(Generic[_Item]):
         await waiting.done
 
     async def _commit(self) -> None:
-        while self._waiting:
-            batch, self._waiting = self._waiting, []
-            if not await self._written(batch) and len(batch) > 1:
-                for one in batch:
-                    await self._written([one])
-        self._task = None
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting, []
+                if not await self._written(batch) and len(batch) > 1:
+                    for one in batch:
+                        await self._written([one])
+        finally:
+            self._task = None
 
     async def _written(self, batch: Sequence[_Waiting[_Item]]) -> bool:
         """Write them at once; what fails is told only to one who asked alone."""
         try:
             await asyncio.to_thread(self._write, [one.item for one in batch])
-        except Exception as error:  # noqa: BLE001 - handed to the one who waits
+        except BaseException as error:
             if len(batch) == 1 and not batch[0].done.done():
-                batch[0].done.set_exception(error)
+                known = isinstance(error, Exception)
+                batch[0].done.set_exception(error if known else RuntimeError(repr(error)))
+            if isinstance(error, asyncio.CancelledError):
+                raise
             return False
         for one in batch:
             if not one.done.done():  # else its caller went away

@@ -8,25 +8,25 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.errors import CatalensError, EmbeddingMismatch
+from catalog.errors import CatalensError
 from catalog.filters import Filter
 from catalog.moves import Move
-from catalog.pointer import other_embedding
 from catalog.product import Product
 from catalog.reviews.decide import decide, undo, unknown
 from catalog.reviews.queue import Reviews
-from catalog.reviews.record import Review, Status
+from catalog.reviews.record import Page, Review, Status
 from catalog.store import Catalog
-from inference.bundle import read_bundle
 from inference.neighbours import find_neighbours
 from serve.catalog_door import CatalogFacts, Near, Refusal, Surroundings
+from serve.changeover import Changeover
 from serve.group_commit import GroupCommit
 from serve.loopback import keep_replica_on_loopback
 
@@ -38,9 +38,8 @@ _MOVES_READ_EVERY_S: Final = 5.0
 class LiveCatalog:
     """A catalog at work; every answer that is a `Refusal` stands for an error.
 
-    While the service changes to a bundle with another embedding, replicas ask with either: each
-    is answered from its own embeddings, and products are written to those that the catalog has
-    changed over to.
+    Replicas say which bundle's embeddings they ask and write with: while the service changes over
+    from one to another, either is answered.
 
     Args:
         uri: of the catalog.
@@ -51,45 +50,32 @@ class LiveCatalog:
     """
 
     def __init__(self, uri: str, maintain_every_s: float) -> None:
-        self._catalog = Catalog.open(uri)
-        self._others: dict[str, Catalog] = {}
+        self._changeover = Changeover(uri)
+        self._reviews = Reviews(uri)
         self._maintain_every_s = maintain_every_s
         self._upkeep: asyncio.Task[None] | None = None
-        self._reviews = Reviews(uri)
         self._puts = GroupCommit(self._put)
         self._kept = GroupCommit(self._reviews.keep)
-        self._moves = (time.monotonic(), self._catalog.moves())
+        self._moves = (time.monotonic(), self._changeover.catalog.moves())
         self._deciding = threading.Lock()
-        self._reindexing: tuple[str, asyncio.Task[None]] | None = None
-        self._reindexed: float | None = None
 
     async def facts(self) -> CatalogFacts | Refusal:
         """Its address, embedding and size."""
-        catalog = self._catalog
-        return await _answer(
-            lambda: CatalogFacts(
-                catalog.uri,
-                catalog.embedding_id,
-                catalog.dimension,
-                catalog.count(),
-                self._reindexed,
+        progress = self._changeover.progress
+        return await self._answer(
+            lambda catalog: CatalogFacts(
+                catalog.uri, catalog.embedding_id, catalog.dimension, catalog.count(), progress
             )
         )
 
     async def follow(self, bundle: str, embedding_id: str, start: bool) -> Refusal | None:
-        """Answer for a bundle: when it returns, every product has an embedding of the bundle's.
+        """Answer for a bundle; see `Changeover.follow`."""
+        self._start_upkeep()
+        return await _told(self._changeover.follow(bundle, embedding_id, start))
 
-        Args:
-            bundle: its directory.
-            embedding_id: its own.
-            start: whether to embed the catalog's products for it, in the background, where that
-                is still to do; one that was begun is waited for either way.
-        """
-        try:
-            await self._follow(bundle, embedding_id, start)
-        except CatalensError as error:
-            return _refusal(error)
-        return None
+    async def last_bundle(self) -> str | None:
+        """Directory of the bundle that was followed last, if any was."""
+        return self._changeover.bundle
 
     async def put(self, product: Product, embedding_id: str) -> Refusal | None:
         """Insert or replace a product; when it returns, every search finds it.
@@ -99,39 +85,42 @@ class LiveCatalog:
             embedding_id: of the bundle that embedded it.
         """
         self._start_upkeep()
-        try:
-            await self._puts.submit(_Put(product, embedding_id))
-        except CatalensError as error:
-            return _refusal(error)
-        return None
+        return await _told(self._puts.submit(_Put(product, embedding_id)))
 
     async def get(self, product_id: str) -> Product | Refusal | None:
         """The whole product, or None."""
-        return await _answer(lambda: self._catalog.get(product_id))
+        return await self._answer(lambda catalog: catalog.get(product_id))
 
     async def delete(self, product_id: str) -> int | Refusal:
-        """Remove a product; how many there were."""
-        return await _answer(lambda: self._delete([product_id]))
+        """Forget a product and its reviews; 0 where there was neither."""
+        self._start_upkeep()
+        return await self._answer(
+            lambda catalog: catalog.delete([product_id]) + self._reviews.delete_of([product_id])
+        )
 
     async def categories(self) -> dict[str, int] | Refusal:
         """Products per category path."""
-        return await _answer(self._catalog.categories)
+        return await self._answer(lambda catalog: catalog.categories())
+
+    async def move_category(self, old: str, new: str) -> int | Refusal:
+        """Rename, merge or move a category, with its products and reviews; how many products."""
+        self._start_upkeep()
+        return await self._answer(lambda catalog: self._move_category(catalog, old, new))
 
     async def keep_review(self, review: Review) -> Refusal | None:
         """Queue an answer for a person; when it returns, it is on disk."""
-        try:
-            await self._kept.submit(review)
-        except CatalensError as error:
-            return _refusal(error)
-        return None
+        self._start_upkeep()
+        return await _told(self._kept.submit(review))
 
-    async def reviews(self, statuses: Sequence[Status]) -> list[Review] | Refusal:
-        """The reviews of those statuses without their photos, the oldest first."""
-        return await _answer(lambda: self._reviews.list(statuses))
+    async def reviews(
+        self, statuses: Sequence[Status], limit: int | None = None, after: str | None = None
+    ) -> Page | Refusal:
+        """See `Reviews.page`."""
+        return await self._answer(lambda _: self._reviews.page(statuses, limit, after))
 
     async def review(self, review_id: str) -> Review | Refusal:
         """One review with its photos."""
-        return await _answer(lambda: self._review(review_id))
+        return await self._answer(lambda _: self._review(review_id))
 
     async def decide(
         self, review_id: str, path: str, product: Product, embedding_id: str
@@ -144,11 +133,12 @@ class LiveCatalog:
             product: what is filed where the catalog does not hold it yet.
             embedding_id: of the bundle that embedded it.
         """
-        return await _answer(lambda: self._decide(review_id, path, product, embedding_id))
+        self._start_upkeep()
+        return await self._answer(lambda _: self._decide(review_id, path, product, embedding_id))
 
     async def undo(self, review_id: str) -> Review | Refusal:
         """Take a person's word back."""
-        return await _answer(lambda: self._undo(review_id))
+        return await self._answer(lambda catalog: self._undo(catalog, review_id))
 
     async def surroundings(
         self,
@@ -166,16 +156,14 @@ class LiveCatalog:
             review_id: what a review of this product would be called, if that is of interest.
         """
 
-        def look() -> Surroundings:
-            decided = None if review_id is None else self._reviews.decided(review_id)
-            neighbours = find_neighbours(self._of(embedding_id), embedding, name)
-            return Surroundings(tuple(neighbours), self._recent_moves(), decided)
+        def look(catalog: Catalog) -> Surroundings:
+            review = None
+            if review_id is not None:
+                review = self._reviews.get(review_id, with_photos=False)
+            neighbours = find_neighbours(catalog, embedding, name)
+            return Surroundings(tuple(neighbours), self._recent_moves(), review)
 
-        return await _answer(look)
-
-    async def move_category(self, old: str, new: str) -> int | Refusal:
-        """Rename, merge or move a category, with its products and reviews; how many products."""
-        return await _answer(lambda: self._move_category(old, new))
+        return await self._answer_with(embedding_id, look)
 
     async def search(
         self,
@@ -194,45 +182,45 @@ class LiveCatalog:
             limit: hits of each search at most.
             where: which products may be found.
         """
-        return await _answer(lambda: _search(self._of(embedding_id), embedding, text, limit, where))
+        return await self._answer_with(
+            embedding_id, lambda catalog: _search(catalog, embedding, text, limit, where)
+        )
+
+    async def _answer(self, work: Callable[[Catalog], _Answer]) -> _Answer | Refusal:
+        return await _told(asyncio.to_thread(self._changeover.on_any, work))
+
+    async def _answer_with(
+        self, embedding_id: str, work: Callable[[Catalog], _Answer]
+    ) -> _Answer | Refusal:
+        return await _told(asyncio.to_thread(lambda: work(self._changeover.of(embedding_id))))
 
     def _put(self, batch: "Sequence[_Put]") -> None:
-        def put(catalog: Catalog) -> None:
-            for one in batch:
-                _check_embedding(catalog, one.product, one.embedding_id)
-            catalog.put([one.product for one in batch])
-
-        self._write(put, embedded=True)
-
-    def _delete(self, ids: Sequence[str]) -> int:
-        self._reviews.delete_of(ids)
-        return self._write(lambda catalog: catalog.delete(ids))
+        for embedding_id, some in groupby(
+            sorted(batch, key=lambda one: one.embedding_id), key=lambda one: one.embedding_id
+        ):
+            self._changeover.of(embedding_id).put([one.product for one in some])
 
     def _decide(self, review_id: str, path: str, product: Product, embedding_id: str) -> Review:
-        def file(catalog: Catalog) -> Review:
-            _check_embedding(catalog, product, embedding_id)
+        catalog = self._changeover.of(embedding_id)
+        with self._deciding:
             return decide(catalog, self._reviews, self._review(review_id), path, product)
 
+    def _undo(self, catalog: Catalog, review_id: str) -> Review:
         with self._deciding:
-            return self._write(file, embedded=True)
+            return undo(catalog, self._reviews, self._review(review_id))
 
-    def _undo(self, review_id: str) -> Review:
+    def _move_category(self, catalog: Catalog, old: str, new: str) -> int:
         with self._deciding:
-            return self._write(
-                lambda catalog: undo(catalog, self._reviews, self._review(review_id))
-            )
-
-    def _move_category(self, old: str, new: str) -> int:
-        products = self._write(lambda catalog: catalog.move_category(old, new))
-        self._reviews.move_category(Move(old, new))
-        self._moves = (time.monotonic(), self._catalog.moves())
+            products = catalog.move_category(old, new)
+            self._reviews.move_category(Move(old, new))
+        self._moves = (time.monotonic(), catalog.moves())
         return products
 
     def _recent_moves(self) -> tuple[Move, ...]:
         """Also those of other processes, a few seconds late."""
         read, moves = self._moves
         if time.monotonic() - read > _MOVES_READ_EVERY_S:
-            moves = self._catalog.moves()
+            moves = self._changeover.catalog.moves()
             self._moves = (time.monotonic(), moves)
         return moves
 
@@ -242,72 +230,17 @@ class LiveCatalog:
             raise unknown(review_id)
         return found
 
-    def _write(self, work: Callable[[Catalog], _Answer], embedded: bool = False) -> _Answer:
-        """A write; once more where the catalog has changed over, unless it carries embeddings."""
-        try:
-            return work(self._catalog)
-        except EmbeddingMismatch:
-            self._reopen()
-            if embedded:
-                raise
-            return work(self._catalog)
-
-    def _reopen(self) -> None:
-        """The catalog has changed over to another bundle's embeddings."""
-        before, self._catalog = self._catalog, Catalog.open(self._catalog.uri)
-        self._others = {before.embedding_id: before}
-
-    def _of(self, embedding_id: str) -> Catalog:
-        catalog = self._catalog
-        if embedding_id == catalog.embedding_id:
-            return catalog
-        if embedding_id not in self._others:
-            self._others[embedding_id] = Catalog.beside(catalog.uri, embedding_id)
-        return self._others[embedding_id]
-
-    async def _follow(self, bundle: str, embedding_id: str, start: bool) -> None:
-        if embedding_id != self._catalog.embedding_id:
-            await asyncio.to_thread(self._reopen)
-        if embedding_id == self._catalog.embedding_id:
-            return
-        if self._reindexing is None or self._reindexing[0] != embedding_id:
-            if not start:
-                own = self._catalog.embedding_id
-                raise other_embedding(self._catalog.uri, own, embedding_id)
-            if self._reindexing is not None:
-                await asyncio.wait([self._reindexing[1]])
-            task = asyncio.create_task(asyncio.to_thread(self._reindex, bundle))
-            self._reindexing = (embedding_id, task)
-        running = self._reindexing
-        try:
-            await asyncio.shield(running[1])
-        finally:
-            if self._reindexing is running and running[1].done():
-                self._reindexing = None
-
-    def _reindex(self, bundle: str) -> None:
-        from inference.reindexer import reindex  # ONNX Runtime, which nothing else here needs
-        from inference.session import cores
-
-        def progress(done: int, total: int) -> None:
-            self._reindexed = done / max(1, total)
-
-        runs = max(1, cores() // 2)  # the other cores answer meanwhile
-        try:
-            reindex(read_bundle(bundle), self._catalog.uri, progress, device="cpu", runs=runs)
-            self._reopen()
-        finally:
-            self._reindexed = None
-
     def _start_upkeep(self) -> None:
-        if self._upkeep is None:
+        if self._upkeep is None or self._upkeep.done():
             self._upkeep = asyncio.create_task(self._maintain_now_and_then())
 
     async def _maintain_now_and_then(self) -> None:
         while True:
             await asyncio.sleep(self._maintain_every_s)
             try:
-                await asyncio.to_thread(self._catalog.maintain)
+                await asyncio.to_thread(self._changeover.catalog.maintain)
+                await asyncio.to_thread(self._reviews.maintain)
+                await self._changeover.catch_up()
             except Exception:
                 _logger.exception("the catalog could not be compacted; it is tried again")
 
@@ -324,11 +257,6 @@ class ServedCatalog(LiveCatalog):
 class _Put:
     product: Product
     embedding_id: str
-
-
-def _check_embedding(catalog: Catalog, product: Product, embedding_id: str) -> None:
-    if product.embedding is not None and embedding_id != catalog.embedding_id:
-        raise other_embedding(catalog.uri, catalog.embedding_id, embedding_id)
 
 
 def _search(
@@ -348,12 +276,9 @@ def _search(
     return list(found.values())
 
 
-async def _answer(ask: Callable[[], _Answer]) -> _Answer | Refusal:
+async def _told(work: Awaitable[_Answer]) -> _Answer | Refusal:
+    """What came of it, or the refusal that it was."""
     try:
-        return await asyncio.to_thread(ask)
+        return await work
     except CatalensError as error:
-        return _refusal(error)
-
-
-def _refusal(error: CatalensError) -> Refusal:
-    return Refusal(error.type, error.what, error.where, error.fix)
+        return Refusal(error.type, error.what, error.where, error.fix)

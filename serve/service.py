@@ -1,14 +1,11 @@
 """What a replica holds: the model in service, the threads that decode, the door to the catalog."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from catalog.errors import CatalogMissing, EmbeddingMismatch
+from catalog.errors import CatalensError, CatalogMissing
 from catalog.images import COPY_SIDE, ImageLimits, jpeg_copy
 from serve.catalog_door import CatalogDoor
 from serve.model import Hardware, ServedModel
@@ -17,7 +14,6 @@ from serve.swap import ModelSlot
 from serve.watch import NOBODY, Watch
 
 _Result = TypeVar("_Result")
-_CHANGING_OVER_S: Final = 0.1
 
 
 class Service:
@@ -71,31 +67,6 @@ class Service:
             )
         return self.served_catalog
 
-    async def embedded(
-        self,
-        photos: Sequence[bytes],
-        names: Sequence[str],
-        write: Callable[[NDArray[np.float32] | None, str], Awaitable[_Result]],
-    ) -> _Result:
-        """Embed a product's photos and write it to the catalog.
-
-        Where the catalog has just changed over to another bundle, it waits for that to answer.
-
-        Args:
-            photos: encoded; none are needed.
-            names: what to call each in an error.
-            write: takes the embedding, float32 [D] or None, and the id of its kind.
-        """
-        while True:
-            model = self.model
-            embedding = await model.embed(photos, names)
-            try:
-                return await write(embedding, model.document.embedding_id)
-            except EmbeddingMismatch:
-                if self.slot.active is model and not self.slot.loading:
-                    raise
-                await asyncio.sleep(_CHANGING_OVER_S)
-
     async def small_copies(self, photos: Sequence[bytes]) -> tuple[bytes, ...]:
         """The JPEG copies that the catalog keeps."""
 
@@ -107,6 +78,25 @@ class Service:
     async def off_loop(self, work: Callable[..., _Result], *args: object) -> _Result:
         """Run something that takes milliseconds without holding up the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._decoders, work, *args)
+
+    async def first(self, uri: str) -> None:
+        """Load the first model and wait for it; of a catalog that answers, else its last one.
+
+        A replica that starts while a bundle is being changed to, or is told of one that is bad,
+        answers with the bundle of the others, and then follows.
+
+        Raises:
+            CatalensError: neither can be served.
+        """
+        try:
+            await self.slot.first(uri)
+        except CatalensError:
+            catalog = self.served_catalog
+            last = None if catalog is None else await catalog.last_bundle()
+            if last is None or last == uri:
+                raise
+            await self.slot.first(last)
+            self.slot.follow(uri)
 
     async def _fit_catalog(self, model: ServedModel, patient: bool) -> None:
         """Have the catalog embedded for a model that is about to answer."""

@@ -30,6 +30,8 @@ _FOLDS: Final = 5
 # The default exponents count as much as so many photos would.
 _DEFAULTS_COUNT: Final = 10.0
 _BLOCK: Final = 256
+# Right answers that a precision is read from at least.
+_FEWEST_SURE: Final = 20
 _PRECISIONS: Final = (0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995)
 
 
@@ -124,7 +126,7 @@ def _certain(scores: Floats, targets: NDArray[np.int64]) -> tuple[tuple[float, f
     found = []
     for wanted in _PRECISIONS:
         enough = np.flatnonzero((precision >= wanted) & last)
-        if len(enough):
+        if len(enough) and enough[-1] + 1 >= _FEWEST_SURE:
             found.append((wanted, float(sure[order][enough[-1]])))
     return tuple(found)
 

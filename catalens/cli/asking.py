@@ -13,6 +13,7 @@ from rich.table import Table
 from catalens.answers import Categorisation, Classified, Comparison
 from catalens.cli.explained import show_explained
 from catalens.cli.local import LocalBundle
+from catalens.cli.markup import bold
 from catalens.client import Client, ClientError
 from catalog.errors import CatalensError, ImageTooLarge, InvalidImage, InvalidRequest
 from catalog.precision import TARGET_PRECISION
@@ -164,7 +165,7 @@ def _show_classified(photo: Path, found: Classified) -> None:
     answer = found.answer
     console = Console()
     console.print(f"{photo}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"[bold]{answer.path}[/bold] {answer.probability:.2f}, {answer.decision}")
+    console.print(f"{bold(answer.path)} {answer.probability:.2f}, {answer.decision}")
     console.print(table)
     if found.tags:
         shown = (f"{one.tag} {one.probability:.2f}" for one in found.tags)
@@ -173,7 +174,7 @@ def _show_classified(photo: Path, found: Classified) -> None:
 
 def _show_compared(found: Comparison) -> None:
     console = Console()
-    console.print(f"[bold]{found.decision}[/bold] {found.score:.2f}")
+    console.print(f"{bold(found.decision)} {found.score:.2f}")
     for what, similarity in (
         ("photos", found.image_similarity),
         ("names", found.name_similarity),
@@ -186,7 +187,7 @@ def _show_compared(found: Comparison) -> None:
 
 def _show_categorised(found: Categorisation) -> None:
     console = Console()
-    console.print(f"[bold]{found.path or 'no category'}[/bold] {found.score:.2f}, {found.decision}")
+    console.print(f"{bold(found.path or 'no category')} {found.score:.2f}, {found.decision}")
     if found.alternatives:
         table = Table("or", "probability")
         for one in found.alternatives:

@@ -5,7 +5,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 from rich.console import Console
+from rich.markup import escape
 
+from catalens.cli.markup import bold
 from catalens.cli.progress import progress_bar
 from catalog.manifest import ManifestConfig, read_manifest
 from catalog.match import DEFAULT_MATCH_MODEL
@@ -61,7 +63,7 @@ def import_(
         )
     known = f" ({report.unchanged:,} were there already)" if report.unchanged else ""
     console.print(
-        f"[bold]{catalog}[/bold] holds {report.products:,} products with {report.photos:,} photos"
+        f"{bold(catalog)} holds {report.products:,} products with {report.photos:,} photos"
         f"{known}, after {report.seconds:.1f} s.",
         soft_wrap=True,
     )
@@ -100,7 +102,7 @@ def reindex(
     done = "is filled for" if fill_only else "now answers for"
     console = Console()
     console.print(
-        f"[bold]{catalog}[/bold] {done} bundle {read.document.version}: {report.products:,} "
+        f"{bold(catalog)} {done} bundle {read.document.version}: {report.products:,} "
         f"products, {report.embedded:,} of them embedded now.",
         soft_wrap=True,
     )
@@ -134,8 +136,18 @@ def duplicates(
     from catalog.duplicates.report import write_page, write_table
     from catalog.store import Catalog
 
-    model = DEFAULT_MATCH_MODEL if bundle is None else read_bundle(bundle).match_model
-    opened = Catalog.open(catalog)
+    model, embedding_id = DEFAULT_MATCH_MODEL, None
+    if bundle is not None:
+        read = read_bundle(bundle)
+        model, embedding_id = read.match_model, read.document.embedding_id
+        if not model.fitted:
+            Console(stderr=True).print(
+                "The bundle was not fitted to pairs (`catalens fit-matching`): pictures decide.",
+                style="yellow",
+                soft_wrap=True,
+            )
+    opened = Catalog.open(catalog, embedding_id)
+    report.parent.mkdir(parents=True, exist_ok=True)
     with progress_bar("Comparing products") as progress:
         groups = find_duplicates(opened, model, progress)
     write_page(opened, groups, report)
@@ -143,7 +155,7 @@ def duplicates(
         write_table(opened, groups, table)
     sharing = sum(group.shares_photo for group in groups)
     Console().print(
-        f"[bold]{report}[/bold] shows {len(groups):,} groups: {sharing:,} share a photo, "
+        f"{bold(report)} shows {len(groups):,} groups: {sharing:,} share a photo, "
         f"{len(groups) - sharing:,} are alike.",
         soft_wrap=True,
     )
@@ -163,8 +175,8 @@ def move_category(catalog: str, old: str, new: str, /) -> None:
     products = Catalog.open(catalog).move_category(old, new)
     Reviews(catalog).move_category(Move(old, new))
     Console().print(
-        f"{products:,} products of {old} are in [bold]{new}[/bold] now; what a bundle says of the "
-        "old category counts for it too.",
+        f"{products:,} products of {escape(old)} are in {bold(new)} now; what a "
+        "bundle says of the old category counts for it too.",
         soft_wrap=True,
     )
 
@@ -174,16 +186,14 @@ def export_reviews(catalog: str, directory: Path, /, *, excel: bool = False) -> 
 
     Args:
         catalog: local directory, or s3://bucket/prefix.
-        directory: where manifest.csv and photos/ are written.
+        directory: where manifest.csv, photos/ and names.csv (products without a photo) are written.
         excel: also write manifest.xlsx.
     """
     from catalog.reviews.export import write_labelled
     from catalog.reviews.queue import Reviews
-    from catalog.store import Catalog
 
-    Catalog.open(catalog)  # or the queue would be made where there is no catalog
     rows = write_labelled(Reviews(catalog).labelled(), directory, excel)
-    Console().print(f"[bold]{directory / 'manifest.csv'}[/bold] has {rows:,} rows.")
+    Console().print(f"{bold(directory)} holds {rows:,} rows.", soft_wrap=True)
 
 
 def backup(catalog: str, folder: str, /) -> None:
@@ -198,7 +208,7 @@ def backup(catalog: str, folder: str, /) -> None:
     with progress_bar("Copying products") as progress:
         made = back_up(catalog, folder, progress)
     Console().print(
-        f"Backup [bold]{made.version}[/bold] in {folder}: {made.products:,} products, "
+        f"Backup {bold(made.version)} in {escape(folder)}: {made.products:,} products, "
         f"{made.reviews:,} reviews.",
         soft_wrap=True,
     )
@@ -217,7 +227,7 @@ def restore(folder: str, catalog: str, /, *, version: str | None = None) -> None
     with progress_bar("Restoring products") as progress:
         found = run(folder, catalog, version, progress)
     Console().print(
-        f"[bold]{catalog}[/bold] is as it was in backup {found.version}: {found.products:,} "
+        f"{bold(catalog)} is as it was in backup {found.version}: {found.products:,} "
         f"products, {found.reviews:,} reviews.",
         soft_wrap=True,
     )

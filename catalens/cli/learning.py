@@ -6,6 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.console import Console
 
+from catalens.cli.markup import bold
 from catalens.cli.progress import progress_bar
 from catalens.sample import SampleConfig
 from catalog.manifest import ManifestConfig
@@ -78,7 +79,7 @@ def export(run: Path, bundle: Path, /, *, mirror: bool = False) -> None:
     document = exported.bundle.document
     largest = max(exported.parity.values())
     console.print(
-        f"Bundle [bold]{bundle}[/bold], version {document.version}: {len(document.classes)} "
+        f"Bundle {bold(bundle)}, version {document.version}: {len(document.classes)} "
         f"classes, at most {largest:.1e} from PyTorch at batches of "
         f"{', '.join(map(str, exported.parity))}.",
         soft_wrap=True,

@@ -9,6 +9,7 @@ from cyclopts.validators import Number
 from rich.console import Console
 from rich.table import Table
 
+from catalens.cli.markup import bold
 from catalens.cli.progress import progress_bar
 from catalog.pairs import Pairs, read_pairs
 from catalog.tables import TABLE_SUFFIXES
@@ -59,7 +60,7 @@ def fit_matching(
         fitted = fit(read, seen, new_bundle, source=source, precision=precision)
     model = fitted.model
     Console().print(
-        f"Bundle [bold]{new_bundle}[/bold], version {fitted.bundle.document.version}: from "
+        f"Bundle {bold(new_bundle)}, version {fitted.bundle.document.version}: from "
         f"{fitted.pairs:,} pairs, {fitted.same:,} of them the same. A pair is the same from "
         f"{model.same_at:.2f}, different up to {model.different_at:.2f}, a person looks between.",
         soft_wrap=True,

@@ -6,6 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.console import Console
 
+from catalens.cli.markup import bold
 from catalens.cli.progress import progress_bar
 from catalog.manifest import ManifestConfig, read_manifest
 from inference.batch import BatchConfig, score_batch
@@ -44,7 +45,7 @@ def batch(
     with ray_cluster(), progress_bar("Scoring rows") as progress:
         report = score_batch(read_bundle(bundle), rows, out, config, progress)
     there = f" ({report.already_there:,} were there already)" if report.already_there else ""
-    Console().print(f"[bold]{out}[/bold] holds {report.rows:,} rows{there}.", soft_wrap=True)
+    Console().print(f"{bold(out)} holds {report.rows:,} rows{there}.", soft_wrap=True)
     if report.errors:
         Console(stderr=True).print(
             f"{report.errors:,} of them have an error instead of an answer.", style="yellow"

@@ -6,7 +6,7 @@ names, if both have one, by themselves say the same: half of a shop's black shir
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -14,10 +14,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.alike import alike, connected
-from catalog.duplicates.picture import difference, thumbnail
+from catalog.alike import connected, nearest
+from catalog.duplicates.picture import Thumbnail, difference, thumbnail
 from catalog.match import MatchModel, pair_score, score_pair
 from catalog.names import normalise
+from catalog.names.quantities import Quantity, agreement
 from catalog.product import Product
 from catalog.store import Catalog
 
@@ -27,6 +28,7 @@ Progress = Callable[[int, int], None]
 _LEAST_COSINE: Final = 0.95
 _ONE_PICTURE: Final = 0.01
 _SAME_FILE: Final = 0.001  # saved again, at another size or quality
+_MOST_NEIGHBOURS: Final = 20  # by photo, that a product is compared with
 _READ_AT_ONCE: Final = 512
 
 
@@ -38,11 +40,14 @@ class Group:
         ids: of at least two products, sorted.
         score: the lowest of the links that hold them together, 0 to 1; 1 where they share photos.
         shares_photo: whether all of them are linked by shared photos.
+        amounts_differ: whether their names state different amounts: then they may be sizes of one
+            product that the shop shows with one photo.
     """
 
     ids: tuple[str, ...]
     score: float
     shares_photo: bool
+    amounts_differ: bool
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,17 @@ class _Link:
     right: int
     score: float
     shares_photo: bool
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What is held of every product."""
+
+    ids: list[str]
+    embeddings: dict[int, NDArray[np.float32]]
+    by_name: Mapping[str, list[int]]
+    by_photo: Mapping[bytes, list[int]]
+    amounts: Mapping[int, tuple[Quantity, ...]]
 
 
 def find_duplicates(
@@ -65,25 +81,32 @@ def find_duplicates(
         model: scores pairs.
         progress: called now and then with the products compared and all there are.
     """
+    seen = _see(catalog)
+    links = [_Link(*pair, 1.0, shares_photo=True) for pair in _chains(seen.by_photo.values())]
+    together = _components(len(seen.ids), links)
+    candidates = _candidates(seen, model, together, progress)
+    links += _scored(catalog, model, seen.ids, candidates)
+    return _groups(seen, links)
+
+
+def _see(catalog: Catalog) -> _Seen:
     ids: list[str] = []
+    embeddings: dict[int, NDArray[np.float32]] = {}
     by_name: dict[str, list[int]] = {}
     by_photo: dict[bytes, list[int]] = {}
-    embeddings: dict[int, NDArray[np.float32]] = {}
+    amounts: dict[int, tuple[Quantity, ...]] = {}
     for place, product in enumerate(catalog.scan(with_embeddings=True, with_photos=True)):
         ids.append(product.id)
         if product.embedding is not None:
             embeddings[place] = product.embedding
         for photo in set(product.photos):
             by_photo.setdefault(hashlib.sha256(photo).digest(), []).append(place)
-        if product.name and (words := normalise(product.name).text):
-            by_name.setdefault(words, []).append(place)
-    links = [_Link(*pair, 1.0, shares_photo=True) for pair in _chains(by_photo.values())]
-    known = {(link.left, link.right) for link in links}
-    candidates = set(_look_alikes(embeddings, model, progress))
-    if model.fitted:
-        candidates.update(_chains(by_name.values()))
-    links += _scored(catalog, model, ids, sorted(candidates - known))
-    return _groups(ids, links)
+        name = normalise(product.name or "")
+        if name.text:
+            by_name.setdefault(name.text, []).append(place)
+        if name.quantities:
+            amounts[place] = name.quantities
+    return _Seen(ids, embeddings, by_name, by_photo, amounts)
 
 
 def _chains(groups: Iterable[Sequence[int]]) -> Iterator[tuple[int, int]]:
@@ -92,16 +115,17 @@ def _chains(groups: Iterable[Sequence[int]]) -> Iterator[tuple[int, int]]:
         yield from pairwise(group)
 
 
-def _look_alikes(
-    embeddings: dict[int, NDArray[np.float32]], model: MatchModel, progress: Progress | None
-) -> Iterator[tuple[int, int]]:
-    if not embeddings:
-        return
-    places = np.array(list(embeddings))
-    matrix = np.stack(list(embeddings.values()))
-    for left, right in alike(matrix, matrix, _least_cosine(model), progress):
-        ahead = left < right
-        yield from zip(places[left[ahead]].tolist(), places[right[ahead]].tolist(), strict=True)
+def _candidates(
+    seen: _Seen, model: MatchModel, together: NDArray[np.intp], progress: Progress | None
+) -> list[tuple[int, int]]:
+    """Pairs to look at more closely, of products that are not known to be one yet."""
+    found = list(_chains(seen.by_name.values())) if model.fitted else []
+    if seen.embeddings:
+        places = np.array(list(seen.embeddings))
+        matrix = np.stack(list(seen.embeddings.values()))
+        for left, right in nearest(matrix, _MOST_NEIGHBOURS, _least_cosine(model), progress):
+            found += zip(places[left].tolist(), places[right].tolist(), strict=True)
+    return sorted({(min(a, b), max(a, b)) for a, b in found if together[a] != together[b]})
 
 
 def _least_cosine(model: MatchModel) -> float:
@@ -119,22 +143,24 @@ def _scored(
 ) -> Iterator[_Link]:
     for start in range(0, len(pairs), _READ_AT_ONCE):
         some = pairs[start : start + _READ_AT_ONCE]
-        wanted = sorted({ids[place] for pair in some for place in pair})
-        there = catalog.get_all(wanted)
+        there = catalog.get_all(sorted({ids[place] for pair in some for place in pair}))
+        thumbnails: dict[str, list[Thumbnail]] = {}
         for left, right in some:
             if ids[left] in there and ids[right] in there:  # else deleted by now
-                link = _link(model, there[ids[left]], there[ids[right]])
+                link = _link(model, there[ids[left]], there[ids[right]], thumbnails)
                 if link is not None:
                     yield _Link(left, right, *link)
 
 
-def _link(model: MatchModel, left: Product, right: Product) -> tuple[float, bool] | None:
+def _link(
+    model: MatchModel, left: Product, right: Product, thumbnails: dict[str, list[Thumbnail]]
+) -> tuple[float, bool] | None:
     """Score and whether it is one photo, of products that are one."""
     cosine, names, apart = None, None, 1.0
     if left.embedding is not None and right.embedding is not None:
         cosine = float(left.embedding @ right.embedding)
         if cosine >= _LEAST_COSINE:
-            apart = _apart(left.photos, right.photos)
+            apart = _apart(left, right, thumbnails)
     if apart <= _SAME_FILE:
         return 1.0, True
     if not model.fitted and apart > _ONE_PICTURE:
@@ -147,31 +173,44 @@ def _link(model: MatchModel, left: Product, right: Product) -> tuple[float, bool
     return (scores[0], False) if min(scores) >= model.same_at else None
 
 
-def _apart(left: Sequence[bytes], right: Sequence[bytes]) -> float:
+def _apart(left: Product, right: Product, thumbnails: dict[str, list[Thumbnail]]) -> float:
     """The least difference of a photo of either product."""
-    theirs = [thumbnail(photo) for photo in right]
+    for product in (left, right):
+        if product.id not in thumbnails:
+            made = map(thumbnail, product.photos)
+            thumbnails[product.id] = [one for one in made if one is not None]
     return min(
-        (difference(thumbnail(photo), other) for photo in left for other in theirs), default=1.0
+        (difference(one, other) for one in thumbnails[left.id] for other in thumbnails[right.id]),
+        default=1.0,
     )
 
 
-def _groups(ids: Sequence[str], links: Sequence[_Link]) -> list[Group]:
+def _components(count: int, links: Sequence[_Link]) -> NDArray[np.intp]:
     left = np.array([link.left for link in links], np.intp)
     right = np.array([link.right for link in links], np.intp)
-    groups = connected(len(ids), left, right)
-    members: dict[int, list[str]] = {}
+    return connected(count, left, right)
+
+
+def _groups(seen: _Seen, links: Sequence[_Link]) -> list[Group]:
+    groups = _components(len(seen.ids), links)
     held: dict[int, list[_Link]] = {}
     for link in links:
         held.setdefault(int(groups[link.left]), []).append(link)
+    members: dict[int, list[int]] = {}
     for place, group in enumerate(groups.tolist()):
         if group in held:
-            members.setdefault(group, []).append(ids[place])
+            members.setdefault(group, []).append(place)
     found = [
         Group(
-            tuple(sorted(members[group])),
+            tuple(sorted(seen.ids[place] for place in members[group])),
             min(link.score for link in own),
             all(link.shares_photo for link in own),
+            _amounts_differ([seen.amounts.get(place, ()) for place in members[group]]),
         )
         for group, own in held.items()
     ]
     return sorted(found, key=lambda one: (not one.shares_photo, -one.score, one.ids))
+
+
+def _amounts_differ(amounts: Sequence[tuple[Quantity, ...]]) -> bool:
+    return any(agreement(amounts[0], other) < 0 for other in amounts[1:])

@@ -10,20 +10,25 @@ from PIL import Image
 _SIDE: Final = 48
 _SHIFTS: Final = (-1, 0, 1)
 
+Thumbnail = NDArray[np.float32]
 
-def thumbnail(photo: bytes) -> NDArray[np.float32]:
+
+def thumbnail(photo: bytes) -> Thumbnail | None:
     """What is compared of a JPEG copy: float32 [48, 48, 3], 0 to 1, without its background.
 
     The median colour, that of a plain background, is taken off, so that two photos are not alike
-    for being mostly white.
+    for being mostly white. None where the copy is damaged.
     """
-    with Image.open(io.BytesIO(photo)) as image:
-        small = image.convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.BOX)
+    try:
+        with Image.open(io.BytesIO(photo)) as image:
+            small = image.convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.BOX)
+    except (OSError, ValueError, SyntaxError):
+        return None
     pixels = np.asarray(small, np.float32) / 255
     return np.asarray(pixels - np.median(pixels, axis=(0, 1)), np.float32)
 
 
-def difference(left: NDArray[np.float32], right: NDArray[np.float32]) -> float:
+def difference(left: Thumbnail, right: Thumbnail) -> float:
     """Squared difference of two thumbnails as a share of what they show, at the best small shift.
 
     Returns:

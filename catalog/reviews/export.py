@@ -2,41 +2,47 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+import shutil
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from openpyxl import Workbook
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from catalog.reviews.record import Review
 
 COLUMNS: Final = ("image", "category", "name", "id", "proposed", "score", "decided_at")
-# A spreadsheet would run a cell that begins with one of these.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_labelled(reviews: Iterable[Review], directory: Path, excel: bool = False) -> int:
     """Write ``manifest.csv``, which `catalens train` reads, and ``photos/``; how many rows.
 
-    A product with several photos has a row for each, one without photos a row without.
+    A product with several photos has a row for each. Those without a photo, which a training has no
+    use for, stand in ``names.csv``.
 
     Args:
         reviews: decided ones, with their photos.
-        directory: made if it is not there.
-        excel: also write ``manifest.xlsx``.
+        directory: made if it is not there; photos of an earlier export are removed.
+        excel: also write ``manifest.xlsx``, with all of them.
     """
     photos = directory / "photos"
-    photos.mkdir(parents=True, exist_ok=True)
-    rows = []
+    if photos.exists():
+        shutil.rmtree(photos)
+    photos.mkdir(parents=True)
+    rows, without_photo = [], []
     for review in reviews:
         names = [f"photos/{review.id}-{number}.jpg" for number in range(len(review.photos))]
         for name, photo in zip(names, review.photos, strict=True):
             (directory / name).write_bytes(photo)
-        rows += [_row(review, name) for name in names or [""]]
+        rows += [_row(review, name) for name in names]
+        without_photo += [] if names else [_row(review, "")]
     (directory / "manifest.csv").write_text(_csv(rows), encoding="utf-8", newline="")
+    (directory / "names.csv").write_text(_csv(without_photo), encoding="utf-8", newline="")
     if excel:
-        (directory / "manifest.xlsx").write_bytes(_xlsx(rows))
-    return len(rows)
+        (directory / "manifest.xlsx").write_bytes(_xlsx([*rows, *without_photo]))
+    return len(rows) + len(without_photo)
 
 
 def to_csv(reviews: Iterable[Review]) -> str:
@@ -75,13 +81,16 @@ def _xlsx(rows: Iterable[tuple[str | float, ...]]) -> bytes:
     sheet = book.create_sheet("labelled")
     sheet.append(COLUMNS)
     for row in rows:
-        sheet.append(list(_cells(row)))
+        sheet.append([_cell(sheet, value) for value in row])
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
 
 
-def _cells(row: tuple[str | float, ...]) -> Iterator[str | float]:
-    for value in row:
-        text = isinstance(value, str)
-        yield f"'{value}" if text and str(value).startswith(_FORMULA) else value
+def _cell(sheet: Any, value: str | float) -> WriteOnlyCell:
+    """Text stays text: a name that begins with = is no formula."""
+    if not isinstance(value, str):
+        return WriteOnlyCell(sheet, value)
+    cell = WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("", value))
+    cell.data_type = "s"
+    return cell

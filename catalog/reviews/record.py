@@ -30,6 +30,7 @@ SCHEMA: Final = pa.schema(
         pa.field("decided_at", pa.timestamp("us", "UTC")),
         pa.field("was_there", pa.bool_()),
         pa.field("category_before", pa.string()),
+        pa.field("filed", pa.string()),
     ]
 )
 
@@ -42,9 +43,12 @@ def review_id(product_id: str | None, name: str | None, photos: Sequence[bytes])
         name: as it was sent.
         photos: encoded, as they were sent.
     """
-    digest = hashlib.sha256(repr(product_id or name).encode())
-    for photo in () if product_id else photos:
-        digest.update(hashlib.sha256(photo).digest())
+    if product_id is not None:
+        digest = hashlib.sha256(f"id {product_id}".encode())
+    else:
+        digest = hashlib.sha256(f"name {name}".encode())
+        for photo in photos:
+            digest.update(hashlib.sha256(photo).digest())
     return digest.hexdigest()[:24]
 
 
@@ -66,6 +70,7 @@ class Review:
         decided_at: when.
         was_there: whether the catalog held the product before.
         category_before: what its category was then.
+        filed: revision of the product that was added for the decision, or None.
     """
 
     id: str
@@ -81,6 +86,7 @@ class Review:
     decided_at: datetime | None = None
     was_there: bool = False
     category_before: str | None = None
+    filed: str | None = None
 
     def __post_init__(self) -> None:
         check_id(self.product_id)
@@ -94,8 +100,8 @@ class Review:
 
     def to_row(self) -> dict[str, Any]:
         """Its columns in the table."""
-        ranked = [[one.path, one.probability] for one in self.alternatives]
-        return vars(self) | {"photos": list(self.photos), "alternatives": json.dumps(ranked)}
+        ranked = alternatives_text(self.alternatives)
+        return vars(self) | {"photos": list(self.photos), "alternatives": ranked}
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "Review":
@@ -103,3 +109,23 @@ class Review:
         fields = {name: row[name] for name in SCHEMA.names if name != "photos"}
         ranked = tuple(CategoryScore(*one) for one in json.loads(row["alternatives"]))
         return cls(**fields | {"photos": tuple(row.get("photos", ())), "alternatives": ranked})
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some of the reviews, the oldest first.
+
+    Attributes:
+        total: of those statuses.
+        reviews: without their photos.
+        next: where the next page begins; None at the end.
+    """
+
+    total: int
+    reviews: tuple[Review, ...]
+    next: str | None
+
+
+def alternatives_text(alternatives: Sequence[CategoryScore]) -> str:
+    """As the table keeps them."""
+    return json.dumps([[one.path, one.probability] for one in alternatives])

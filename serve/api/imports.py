@@ -1,9 +1,11 @@
 """`POST /v1/products:import`: a line of JSON for each product, kept while more of them come in."""
 
 import asyncio
+import logging
 from typing import Final
 
 from fastapi import APIRouter, Request
+from starlette.requests import ClientDisconnect
 
 from catalog.errors import CatalensError, Overloaded
 from catalog.product import check_id
@@ -17,6 +19,7 @@ from serve.catalog_door import CatalogDoor
 from serve.problems import RequestTooLarge, document_of
 from serve.service import Service
 
+_logger = logging.getLogger(__name__)
 _NDJSON: Final = ("application/x-ndjson", "application/jsonl", "application/ndjson")
 _MOST_PROBLEMS: Final = 1_000
 
@@ -48,9 +51,14 @@ def import_routes(service: Service) -> APIRouter:
         if found not in _NDJSON:
             raise unsupported(found, f"{_NDJSON[0]}, a line of JSON for each product")
         importing = _Import(service, catalog)
-        async with asyncio.TaskGroup() as tasks:
-            async for number, line in read_lines(request, service.settings.max_body_bytes):
-                await importing.add(tasks, number, line)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                async for number, line in read_lines(request, importing.longest):
+                    await importing.add(tasks, number, line)
+        except BaseExceptionGroup as group:
+            if group.subgroup(ClientDisconnect) is not None:
+                raise ClientDisconnect from group
+            raise
         importing.problems.sort(key=lambda one: one.line)
         return ImportAnswer(
             stored=importing.stored,
@@ -68,6 +76,8 @@ class _Import:
         self.stored = 0
         self.refused = 0
         self.problems: list[RefusedLine] = []
+        # A photo in base64, and as much again as a product says of itself at most.
+        self.longest = service.settings.max_photo_bytes * 4 // 3 + 2**16
         self._service = service
         self._catalog = catalog
         self._free = asyncio.Semaphore(4 * service.model.session.batch_sizes[-1])
@@ -76,11 +86,10 @@ class _Import:
     async def add(self, tasks: asyncio.TaskGroup, number: int, line: bytes | None) -> None:
         """Begin with a line, once there is room."""
         await self._free.acquire()
-        limit = self._service.settings.max_body_bytes
         try:
             if line is None:
                 raise RequestTooLarge(
-                    f"the line has over {limit:,} bytes.", fix="Send smaller photos."
+                    f"the line has over {self.longest:,} bytes.", fix="Send smaller photos."
                 )
             product = parse_json(line, ImportedProductBody)
         except CatalensError as error:
@@ -110,7 +119,7 @@ class _Import:
                 )
             except Overloaded:
                 await asyncio.sleep(RETRY_AFTER_S)
-            except CatalensError as error:
+            except Exception as error:  # noqa: BLE001 - a line must not cost the others
                 return self._refuse(number, product.id, error)
             else:
                 self.stored += 1
@@ -121,7 +130,10 @@ class _Import:
         if self._last.get(product_id) is task:
             del self._last[product_id]
 
-    def _refuse(self, number: int, product_id: str | None, error: CatalensError) -> None:
+    def _refuse(self, number: int, product_id: str | None, error: Exception) -> None:
+        if not isinstance(error, CatalensError):
+            _logger.error("line %d of an import", number, exc_info=error)
+            error = CatalensError("it failed unexpectedly")
         self.refused += 1
         if len(self.problems) < 2 * _MOST_PROBLEMS:  # they end in another order than they came
             self.problems.append(

@@ -93,19 +93,20 @@ def match_routes(service: Service) -> APIRouter:
         prediction = await model.predict(asked.photos, asked.names) if asked.photos else None
         embedding = None if prediction is None else mean_embedding(prediction.embeddings)
         catalog = service.served_catalog
-        known = review_id(product_id, asked.name, asked.photos)
-        around = Surroundings()
+        around, review = Surroundings(), ""
         if catalog is not None:
+            review = await service.off_loop(review_id, product_id, asked.name, asked.photos)
             embedding_id = model.document.embedding_id
-            around = await catalog.surroundings(embedding, embedding_id, asked.name, known)
+            around = await catalog.surroundings(embedding, embedding_id, asked.name, review)
         placed = await service.off_loop(
             _placed, model, asked, prediction, embedding, around, precision
         )
         if catalog is None:
             return placed
-        if around.decided is not None:
-            return by_person(placed, around.decided, known)
-        return await queued(service, catalog, asked, product_id, known, placed)
+        known = around.review
+        if known is not None and known.decided is not None:
+            return by_person(placed, known.decided, review)
+        return await queued(service, catalog, asked, product_id, review, known, placed)
 
     @router.post("/v1/tags", responses=answer(TagsAnswer), openapi_extra=body(TagsBody))
     async def tags(request: Request) -> TagsAnswer:

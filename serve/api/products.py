@@ -1,7 +1,6 @@
 """`/v1/products/{id}` and `POST /v1/search`: the live catalog over HTTP."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from fastapi import APIRouter, Request, Response
 from pydantic import TypeAdapter
@@ -116,13 +115,16 @@ async def store(
         Overloaded: the queue is full.
     """
     require_something(asked)
-    copies = await service.small_copies(asked.photos)
-    product = Product(product_id, asked.name, category, attributes, photos=copies)
-    await service.embedded(
-        asked.photos,
-        asked.names,
-        lambda embedding, kind: catalog.put(replace(product, embedding=embedding), kind),
+    model = service.model
+    product = Product(
+        id=product_id,
+        name=asked.name,
+        category=category,
+        attributes=attributes,
+        embedding=await model.embed(asked.photos, asked.names),
+        photos=await service.small_copies(asked.photos),
     )
+    await catalog.put(product, model.document.embedding_id)
     return product
 
 

@@ -1,13 +1,12 @@
 """`/v1/reviews`: answers that wait for a person, what people say of them, and taking it back."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
 from catalog.categorise import CategoryScore
-from catalog.errors import InvalidRequest
+from catalog.errors import InvalidRequest, UnknownReview
 from catalog.product import Product
 from catalog.reviews.export import to_csv, to_xlsx
 from catalog.reviews.record import Review, Status
@@ -45,11 +44,26 @@ async def queued(
     asked: Asked,
     product_id: str | None,
     review: str,
+    known: Review | None,
     placed: CategorizeAnswer,
 ) -> CategorizeAnswer:
-    """The answer, kept for a person where it needs one."""
+    """The answer, kept for a person where it needs one; asked again, it is not written again."""
     if placed.decision == "auto":
         return placed
+    if known is None or (known.path, known.score) != (placed.path, placed.score):
+        await _keep(service, catalog, asked, product_id, review, known, placed)
+    return placed.model_copy(update={"review": review})
+
+
+async def _keep(
+    service: Service,
+    catalog: CatalogDoor,
+    asked: Asked,
+    product_id: str | None,
+    review: str,
+    known: Review | None,
+    placed: CategorizeAnswer,
+) -> None:
     await catalog.keep_review(
         Review(
             id=review,
@@ -62,10 +76,9 @@ async def queued(
             alternatives=tuple(
                 CategoryScore(one.path, one.probability) for one in placed.alternatives
             ),
-            created=datetime.now(UTC),
+            created=datetime.now(UTC) if known is None else known.created,
         )
     )
-    return placed.model_copy(update={"review": review})
 
 
 def review_routes(service: Service) -> APIRouter:
@@ -79,16 +92,9 @@ def review_routes(service: Service) -> APIRouter:
         after: str | None = None,
     ) -> ReviewsAnswer:
         """List answers that wait for a person, or that one has decided, the oldest first."""
-        found = await service.catalog.reviews(_STATUSES[status])
-        start = 0
-        if after is not None:
-            start = next((at for at, one in enumerate(found, start=1) if one.id == after), 0)
-        page = found[start : start + limit]
-        more = start + limit < len(found)
+        page = await service.catalog.reviews(_STATUSES[status], limit, after)
         return ReviewsAnswer(
-            total=len(found),
-            reviews=[_shown(one) for one in page],
-            next=page[-1].id if more else None,
+            total=page.total, reviews=[_shown(one) for one in page.reviews], next=page.next
         )
 
     @router.get("/v1/reviews:export")
@@ -96,7 +102,7 @@ def review_routes(service: Service) -> APIRouter:
         file_format: Annotated[Literal["csv", "xlsx"], Query(alias="format")] = "csv",
     ) -> Response:
         """What people decided, as a table of labelled products."""
-        found = await service.catalog.reviews(_STATUSES["decided"])
+        found = (await service.catalog.reviews(_STATUSES["decided"])).reviews
         if file_format == "csv":
             content: str | bytes = await service.off_loop(to_csv, found)
             media_type = "text/csv"
@@ -116,8 +122,8 @@ def review_routes(service: Service) -> APIRouter:
         """Show a photo of the product, as a small JPEG."""
         photos = (await service.catalog.review(review)).photos
         if not 0 <= number < len(photos):
-            raise InvalidRequest(
-                f"the product has {len(photos)} photos, counted from 0.", where="number"
+            raise UnknownReview(
+                f"it has {len(photos)} photos, counted from 0.", where=f"photo {number}"
             )
         return Response(photos[number], media_type="image/jpeg")
 
@@ -154,16 +160,15 @@ def review_routes(service: Service) -> APIRouter:
 
 
 async def _decide(service: Service, review: Review, path: str) -> ReviewAnswer:
-    catalog = service.catalog
-    product = Product(review.product_id, review.name, photos=review.photos)
+    catalog, model = service.catalog, service.model
     names = tuple(f"photo {number} of the review" for number in range(len(review.photos)))
-    decided = await service.embedded(
-        review.photos,
-        names,
-        lambda embedding, kind: catalog.decide(
-            review.id, path, replace(product, embedding=embedding), kind
-        ),
+    product = Product(
+        id=review.product_id,
+        name=review.name,
+        embedding=await model.embed(review.photos, names),
+        photos=review.photos,
     )
+    decided = await catalog.decide(review.id, path, product, model.document.embedding_id)
     return _shown(decided)
 
 

@@ -1,12 +1,14 @@
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from catalog.backup import back_up, backups, restore
 from catalog.categorise import CategoryScore
-from catalog.errors import CatalogMissing, EmbeddingMismatch
+from catalog.errors import CatalogMissing, EmbeddingMismatch, InvalidBackup
 from catalog.moves import Move
 from catalog.product import Product
 from catalog.reviews.queue import Reviews
@@ -86,7 +88,7 @@ def test_a_backup_that_was_cut_off_does_not_count(catalog: Catalog, tmp_path: Pa
     made = back_up(catalog.uri, str(folder))
     (folder / made.version / "backup.json").unlink()
     assert backups(str(folder)) == []
-    with pytest.raises(CatalogMissing, match="no backup"):
+    with pytest.raises(InvalidBackup, match="no backup"):
         restore(str(folder), str(tmp_path / "elsewhere"))
     assert not (tmp_path / "elsewhere").exists()
 
@@ -95,7 +97,7 @@ def test_what_is_not_there_is_an_error_that_says_what_is(catalog: Catalog, tmp_p
     folder = str(tmp_path / "backups")
     assert backups(folder) == []
     made = back_up(catalog.uri, folder)
-    with pytest.raises(CatalogMissing, match=made.version):
+    with pytest.raises(InvalidBackup, match=made.version):
         restore(folder, catalog.uri, "yesterday")
     with pytest.raises(CatalogMissing):
         back_up(str(tmp_path / "none"), folder)
@@ -106,3 +108,53 @@ def test_a_catalog_of_other_embeddings_is_not_overwritten(catalog: Catalog, tmp_
     other = Catalog.create(str(tmp_path / "other"), OTHER_ID, DIMENSION)
     with pytest.raises(EmbeddingMismatch):
         restore(str(tmp_path / "backups"), other.uri)
+
+
+@pytest.mark.parametrize("fault", ["missing", "short"])
+def test_nothing_is_touched_where_a_file_of_the_backup_is_missing_or_short(
+    catalog: Catalog, tmp_path: Path, fault: str
+) -> None:
+    folder = tmp_path / "backups"
+    made = back_up(catalog.uri, str(folder))
+    file = folder / made.version / "products-000000.parquet"
+    if fault == "missing":
+        file.unlink()
+    else:
+        pq.write_table(pq.read_table(file).slice(0, 10), file)
+    before = contents(catalog)
+    with pytest.raises(InvalidBackup, match=r"products-000000\.parquet"):
+        restore(str(folder), catalog.uri)
+    assert contents(catalog) == before
+
+
+def test_a_broken_backup_does_not_hide_the_others_nor_do_those_of_another_shop(
+    catalog: Catalog, tmp_path: Path
+) -> None:
+    folder = tmp_path / "backups"
+    made = back_up(catalog.uri, str(folder))
+    (folder / "broken").mkdir()
+    (folder / "broken" / "backup.json").write_text("")
+    back_up(catalog.uri, str(folder / "of-another-shop"))
+    assert [one.version for one in backups(str(folder))] == [made.version]
+    (folder / made.version).rename(folder / "renamed")
+    assert restore(str(folder), str(tmp_path / "elsewhere")).version == "renamed"
+    assert Catalog.open(str(tmp_path / "elsewhere")).count() == 601
+
+
+def test_categories_moved_while_it_is_made_begin_the_backup_anew(
+    catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, moved = Catalog.scan, []
+
+    def moving(self: Catalog, **flags: bool) -> Iterator[Product]:
+        yield from real(self, **flags)
+        if not moved:
+            moved.append(catalog.move_category("A/C", "D"))
+
+    monkeypatch.setattr(Catalog, "scan", moving)
+    back_up(catalog.uri, str(tmp_path / "backups"))
+    monkeypatch.undo()
+    restore(str(tmp_path / "backups"), str(tmp_path / "elsewhere"))
+    again = Catalog.open(str(tmp_path / "elsewhere"))
+    assert again.categories() == {"D": 600}
+    assert again.moves() == catalog.moves()

@@ -117,13 +117,60 @@ def test_links_through_a_third_product_make_one_group(catalog: Catalog) -> None:
     assert group.ids == ("a", "b", "c")
 
 
+def test_one_photo_for_several_sizes_is_marked_as_such(catalog: Catalog) -> None:
+    shared = _photo(1)
+    catalog.put(
+        [
+            Product("a", "Cola 0.5 l", embedding=_vector(1), photos=(shared,)),
+            Product("b", "Cola 1 l", embedding=_vector(1), photos=(shared,)),
+            Product("c", "Lamp", embedding=_vector(2), photos=(_photo(2),)),
+            Product("d", "Lamp", embedding=_vector(2), photos=(_photo(2),)),
+        ]
+    )
+    groups = find_duplicates(catalog, DEFAULT_MATCH_MODEL)
+    assert [(one.ids, one.amounts_differ) for one in groups] == [
+        (("a", "b"), True),
+        (("c", "d"), False),
+    ]
+
+
+def test_a_placeholder_photo_on_many_products_costs_no_comparison_of_each_with_each(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = _photo(1)
+    catalog.put(
+        [Product(f"p{n}", f"x{n}", embedding=_vector(1), photos=(shared,)) for n in range(60)]
+    )
+    monkeypatch.setattr("catalog.duplicates.find.thumbnail", lambda _: pytest.fail("compared"))
+    (group,) = find_duplicates(catalog, DEFAULT_MATCH_MODEL)
+    assert len(group.ids) == 60
+
+
+def test_a_damaged_copy_stops_neither_search_nor_page(catalog: Catalog, tmp_path: Path) -> None:
+    catalog.put(
+        [
+            Product("a", embedding=_vector(1), photos=(b"damaged", _photo(1))),
+            Product("b", embedding=_vector(1), photos=(_photo(1, 300),)),
+            Product("c", embedding=_vector(1), photos=(b"damaged too",)),
+        ]
+    )
+    groups = find_duplicates(catalog, DEFAULT_MATCH_MODEL)
+    assert [one.ids for one in groups] == [("a", "b")]
+    write_page(catalog, groups, tmp_path / "page.html")
+    assert (tmp_path / "page.html").read_text().count("data:image/jpeg") == 2
+
+
 def test_an_empty_catalog_has_no_duplicates(catalog: Catalog) -> None:
     assert find_duplicates(catalog, DEFAULT_MATCH_MODEL) == []
 
 
 def test_a_white_background_does_not_make_pictures_alike() -> None:
-    assert difference(thumbnail(_photo(1)), thumbnail(_photo(2))) > 0.1
-    assert difference(thumbnail(_photo(1)), thumbnail(_photo(1, 300))) < 0.01
+    first, other, again = map(thumbnail, (_photo(1), _photo(2), _photo(1, 300)))
+    assert first is not None
+    assert other is not None
+    assert again is not None
+    assert difference(first, other) > 0.1
+    assert difference(first, again) < 0.01
 
 
 def test_page_and_table_show_the_groups_and_escape_names(catalog: Catalog, tmp_path: Path) -> None:

@@ -104,7 +104,8 @@ def put_own_ids(uri: str, writer: int) -> None:
     catalog = Catalog.create(uri, EMBEDDING_ID, DIMENSION)  # so that creating races too
     for n in range(8):
         catalog.put([Product(f"{writer}-{n}", f"shoe {n}", embedding=vectors(1, seed=n)[0])])
-    assert catalog.delete([f"{writer}-0"]) == 1
+    deleted = catalog.delete([f"{writer}-0"])
+    assert deleted == 1, (deleted, catalog.get(f"{writer}-0"))
 
 
 def test_four_processes_creating_putting_and_deleting_lose_nothing(

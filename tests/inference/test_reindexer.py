@@ -1,14 +1,16 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from catalog import store
 from catalog.errors import CatalogMissing, EmbeddingMismatch
 from catalog.manifest import read_manifest
 from catalog.product import Product
+from catalog.rows import embedding_columns
 from catalog.store import Catalog
 from inference.bundle import Bundle, read_bundle
 from inference.importer import import_manifest
@@ -84,16 +86,16 @@ def test_a_stopped_reindex_embeds_only_what_is_missing(
     uri: str, new_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("inference.reindexer._PER_COMMIT", 5)
-    real, commits = Catalog.put, []
+    real, commits = Catalog.embed, []
 
-    def dies(self: Catalog, products: Sequence[Product]) -> None:
+    def dies(self: Catalog, found: Sequence[Any]) -> None:
         if len(commits) == 1:
             raise KeyboardInterrupt
-        real(self, products)
-        commits.append(len(products))
+        real(self, found)
+        commits.append(len(found))
 
     with monkeypatch.context() as patched:
-        patched.setattr(Catalog, "put", dies)
+        patched.setattr(Catalog, "embed", dies)
         with pytest.raises(KeyboardInterrupt):
             reindex(new_bundle, uri)
     sizes = counted_runs(monkeypatch)
@@ -101,72 +103,95 @@ def test_a_stopped_reindex_embeds_only_what_is_missing(
     assert sum(sizes) == 14
 
 
-def test_what_is_written_and_deleted_meanwhile_is_caught_up_with(
-    uri: str, new_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+def test_one_that_is_told_to_stop_keeps_what_it_has_and_changes_nothing_over(
+    uri: str, new_bundle: Bundle, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    live = Catalog.open(uri)
+    monkeypatch.setattr("inference.reindexer._PER_COMMIT", 5)
+    assert reindex(new_bundle, uri, stopped=lambda: True).embedded == 5
+    assert Catalog.open(uri).embedding_id == bundle.document.embedding_id
+    assert reindex(new_bundle, uri).embedded == 7
+
+
+def while_it_embeds(monkeypatch: pytest.MonkeyPatch, write: Callable[[], object]) -> None:
+    """Call something once, when the network is run for the first time."""
     real = Session.run
     written = []
 
     def writing(self: Session, images: Any) -> Any:
         if not written:
             written.append(True)
-            put(live, "added", 1, "Added")
-            put(live, "p3", 2, "Renamed")
-            live.delete(["p4"])
+            write()
         return real(self, images)
 
     monkeypatch.setattr(Session, "run", writing)
+
+
+def test_what_is_written_meanwhile_is_there_once_and_embedded_for_the_new_bundle(
+    uri: str, new_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = Catalog.open(uri)
+
+    def write() -> None:
+        put(live, "added", 1, "Added")
+        put(live, "p3", 2, "Renamed")
+        live.delete(["p4"])
+        live.file("p5", "Elsewhere")
+
+    while_it_embeds(monkeypatch, write)
     reindex(new_bundle, uri)
-    found = {one.id: one for one in Catalog.open(uri, _NEW_ID).scan(with_photos=True)}
+    found = {
+        one.id: one
+        for one in Catalog.open(uri, _NEW_ID).scan(with_embeddings=True, with_photos=True)
+    }
     assert found.keys() == {*(f"p{n}" for n in range(12) if n != 4), "added"}
-    assert found["p3"].name == "Renamed"
+    assert all(one.embedding is not None for one in found.values())
+    assert (found["p3"].name, found["p5"].category) == ("Renamed", "Elsewhere")
     assert found["p3"].photos == (colour_photo("Warm/Red", 2),)
 
 
-def test_a_write_just_before_the_change_over_is_not_lost(
+def test_a_photo_that_is_replaced_while_it_is_embedded_gets_no_embedding_of_the_old_one(
     uri: str, new_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    red, blue = colour_photo("Warm/Red", 5), colour_photo("Cool/Blue", 5)
     live = Catalog.open(uri)
-    real = Catalog.activate
-
-    def writing_first(self: Catalog) -> None:
-        put(live, "late", 1, "Late")
-        real(self)
-
-    monkeypatch.setattr(Catalog, "activate", writing_first)
+    live.put([Product("p3", "P", None, {}, live_vector(), (red,))])
+    while_it_embeds(
+        monkeypatch, lambda: live.put([Product("p3", "P", None, {}, live_vector(), (blue,))])
+    )
     reindex(new_bundle, uri)
-    assert Catalog.open(uri, _NEW_ID).get("late") is not None
-
-
-def test_a_write_after_the_change_over_is_newer_than_what_is_caught_up_with(
-    uri: str, new_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    live = Catalog.open(uri)
-    real = Catalog.activate
-
-    def writing_around(self: Catalog) -> None:
-        put(live, "p3", 1, "Older")
-        real(self)
-        put(Catalog.open(uri, _NEW_ID), "p3", 2, "Newer")
-
-    monkeypatch.setattr(Catalog, "activate", writing_around)
+    new = Catalog.open(uri, _NEW_ID)
+    new.put([Product("blue", "B", None, {}, None, (blue,))])
     reindex(new_bundle, uri)
-    found = Catalog.open(uri, _NEW_ID).get("p3")
+    found, alone = new.get("p3"), new.get("blue")
     assert found is not None
-    assert found.name == "Newer"
+    assert alone is not None
+    assert found.embedding == pytest.approx(alone.embedding, abs=1e-4)
 
 
-def test_writes_through_an_old_handle_are_refused_once_it_is_done(
+def test_a_product_put_for_the_old_bundle_after_the_change_over_is_there_and_soon_embedded(
     uri: str, new_bundle: Bundle
 ) -> None:
     live = Catalog.open(uri)
     reindex(new_bundle, uri)
-    with pytest.raises(EmbeddingMismatch):
-        put(live, "lost", 1, "Lost")
-    with pytest.raises(EmbeddingMismatch):
-        live.delete(["p1"])
-    assert live.search_name("paint")  # reading goes on
+    put(live, "late", 1, "Late")
+    new = Catalog.open(uri, _NEW_ID)
+    assert [hit.product.id for hit in new.search_name("late")] == ["late"]
+    assert new.not_embedded() == ["late"]
+    assert reindex(new_bundle, uri).embedded == 1
+    found = new.get("late")
+    assert found is not None
+    assert found.embedding is not None
+
+
+def test_two_at_once_do_each_other_no_harm(
+    uri: str, new_bundle: Bundle, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inference.reindexer._PER_COMMIT", 3)
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(reindex, new_bundle, uri) for _ in range(2)]:
+            assert done.result().products == 12
+    assert Catalog.open(uri, _NEW_ID).not_embedded() == []
+    assert Catalog.beside(uri, bundle.document.embedding_id).not_embedded() == []
 
 
 def test_going_back_embeds_only_what_changed(uri: str, new_bundle: Bundle, bundle: Bundle) -> None:
@@ -176,16 +201,25 @@ def test_going_back_embeds_only_what_changed(uri: str, new_bundle: Bundle, bundl
     assert (report.products, report.embedded) == (13, 1)
 
 
-def test_embeddings_before_the_last_are_dropped(
-    uri: str, new_bundle: Bundle, tiny_bundle: Path, tmp_path: Path
+def test_embeddings_before_the_last_are_dropped_and_who_asks_for_them_is_told(
+    uri: str, new_bundle: Bundle, bundle: Bundle, tiny_bundle: Path, tmp_path: Path
 ) -> None:
+    oldest = Catalog.open(uri)
     reindex(new_bundle, uri)
     third = another(tiny_bundle, tmp_path / "third", embedding_id="cafe" * 4)
     reindex(read_bundle(third), uri)
-    assert len(store.pointer.tables(store.connect(uri))) == 2
+    assert len(embedding_columns(oldest._table.schema.names)) == 2
+    with pytest.raises(EmbeddingMismatch):
+        Catalog.beside(uri, bundle.document.embedding_id)
+    with pytest.raises(EmbeddingMismatch):
+        oldest.search_image(live_vector())
+    with pytest.raises(EmbeddingMismatch):
+        put(oldest, "lost", 1, "Lost")
+    with pytest.raises(EmbeddingMismatch):
+        oldest.get("p1")
 
 
-def test_a_product_whose_copies_are_damaged_keeps_its_name(uri: str, new_bundle: Bundle) -> None:
+def test_a_product_whose_copies_are_damaged_is_found_by_name(uri: str, new_bundle: Bundle) -> None:
     live = Catalog.open(uri)
     live.put([Product("broken", "Broken", "Warm/Red", {}, live_vector(), (b"no jpeg",))])
     report = reindex(new_bundle, uri)
@@ -195,7 +229,7 @@ def test_a_product_whose_copies_are_damaged_keeps_its_name(uri: str, new_bundle:
     assert (found.name, found.embedding, found.photos) == ("Broken", None, (b"no jpeg",))
 
 
-def live_vector() -> np.ndarray:
+def live_vector() -> NDArray[np.float32]:
     return np.eye(32, dtype=np.float32)[0]
 
 

@@ -1,11 +1,13 @@
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx
 import pytest
 
+from catalog.product import Product
+from catalog.store import Catalog
 from serve.settings import read_settings
 from tests.colours import colour_photo
 from tests.serve.conftest import Running, empty_catalog, running
@@ -17,7 +19,7 @@ RED = base64.b64encode(colour_photo("Warm/Red")).decode()
 @pytest.fixture
 def shop(tiny_bundle: Path, tmp_path: Path) -> Iterator[Running]:
     """A server with a catalog of its own and a small queue, which an import fills."""
-    limits = read_settings(max_batch=4, max_queue=8, max_photos=8, max_body_bytes=100_000)
+    limits = read_settings(max_batch=4, max_queue=8, max_photos=8, max_photo_bytes=100_000)
     with running(tiny_bundle, empty_catalog(tiny_bundle, tmp_path / "catalog"), limits) as found:
         yield found
 
@@ -58,7 +60,7 @@ def test_a_line_that_cannot_be_kept_costs_only_itself(client: httpx.Client) -> N
         {"id": "empty"},
         {"id": "bad", "image": base64.b64encode(b"no photo").decode()},
         {"id": "wrong", "name": 7},
-        {"id": "large", "name": "x", "image": "A" * 200_000},
+        {"id": "large", "name": "x", "image": "A" * 300_000},
         {"id": "last", "name": "Last", "attributes": {"brand": "Acme"}},
     ).json()
     assert (answer["stored"], answer["refused"]) == (2, 6)
@@ -108,3 +110,21 @@ def test_other_requests_are_answered_while_an_import_goes_on(client: httpx.Clien
     assert (
         client.post("/v1/products:import", content=lines(), headers=NDJSON).json()["stored"] == 30
     )
+
+
+def test_what_goes_wrong_unexpectedly_costs_only_its_line(
+    shop: Running, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Catalog.put
+
+    def breaks(self: Catalog, products: Sequence[Product]) -> None:
+        if any(product.id == "p1" for product in products):
+            raise RuntimeError("lance error")
+        real(self, products)
+
+    monkeypatch.setattr(Catalog, "put", breaks)
+    answer = send(client, *({"id": f"p{n}", "name": "x"} for n in range(4))).json()
+    assert (answer["stored"], answer["refused"]) == (3, 1)
+    problem = answer["problems"][0]
+    assert (problem["id"], problem["problem"]["type"]) == ("p1", "internal")
+    assert "lance" not in str(answer)

@@ -1,5 +1,6 @@
 import asyncio
 import pickle
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from catalog.errors import CatalogMissing, InvalidRequest
 from catalog.product import Product
 from catalog.store import Catalog
 from serve.catalog_door import CatalogDoor, Refusal
+from serve.group_commit import GroupCommit
 from serve.live_catalog import LiveCatalog
 
 OWN = "e" * 16
@@ -36,12 +38,19 @@ def uri(tmp_path: Path) -> str:
     return str(tmp_path / "c")
 
 
-def test_puts_at_the_same_time_share_commits_and_are_all_kept(uri: str) -> None:
+def test_puts_at_the_same_time_share_commits_and_are_all_kept(
+    uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def main() -> None:
         live = LiveCatalog(uri, 60.0)
         commits = []
-        real = live._catalog.put
-        live._catalog.put = lambda products: (commits.append(len(products)), real(products))[1]  # type: ignore[method-assign]
+        real = Catalog.put
+
+        def counted(self: Catalog, products: Sequence[Product]) -> None:
+            commits.append(len(products))
+            real(self, products)
+
+        monkeypatch.setattr(Catalog, "put", counted)
         catalog = door(live)
         await asyncio.gather(
             *(
@@ -104,3 +113,20 @@ def test_a_refusal_travels_as_a_value_and_is_raised_as_the_error_it_was(uri: str
 def test_a_missing_catalog_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CatalogMissing):
         LiveCatalog(str(tmp_path / "none"), 60.0)
+
+
+def test_a_commit_that_panics_is_an_error_and_the_next_one_is_made() -> None:
+    class Panic(BaseException):
+        """As LanceDB's, which is no Exception."""
+
+    def write(items: Sequence[int]) -> None:
+        if 1 in items:
+            raise Panic("inside Rust")
+
+    async def main() -> None:
+        commits = GroupCommit(write)
+        found = await asyncio.gather(*map(commits.submit, range(4)), return_exceptions=True)
+        assert [type(one) for one in found] == [type(None), RuntimeError, type(None), type(None)]
+        await asyncio.wait_for(commits.submit(7), 5)
+
+    asyncio.run(main())

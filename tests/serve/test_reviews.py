@@ -9,6 +9,7 @@ import pytest
 from openpyxl import load_workbook
 from PIL import Image
 
+from catalog.reviews.queue import Reviews
 from serve.settings import read_settings
 from tests.colours import colour_photo
 from tests.serve.conftest import Running, empty_catalog, running
@@ -103,6 +104,24 @@ def test_deleting_a_product_deletes_its_reviews(client: httpx.Client) -> None:
     assert ask(client, product_id="gone")["path"] != "Toys"
 
 
+def test_what_only_waits_for_a_person_can_be_deleted_too(client: httpx.Client) -> None:
+    review = ask(client, product_id="waiting")["review"]
+    assert client.delete("/v1/products/waiting").status_code == 204
+    assert client.get(f"/v1/reviews/{review}").status_code == 404
+    assert client.delete("/v1/products/waiting").status_code == 404
+
+
+def test_asking_again_does_not_write_again_and_keeps_the_place_in_the_queue(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(client, "Zzyzx one", "p1")
+    ask(client, "Zzyzx two", "p2")
+    before = client.get("/v1/reviews").json()
+    monkeypatch.setattr(Reviews, "keep", lambda *_: pytest.fail("written again"))
+    ask(client, "Zzyzx one", "p1")
+    assert client.get("/v1/reviews").json() == before
+
+
 def test_the_queue_is_read_page_by_page(client: httpx.Client) -> None:
     asked = [ask(client, f"Zzyzx {number}", f"p{number}")["review"] for number in range(5)]
     pages, after = [], None
@@ -155,7 +174,8 @@ def test_what_cannot_be_decided_is_a_problem_that_says_why(client: httpx.Client)
     twice = client.post(f"/v1/reviews/{review}:correct", json={"path": "B"})
     assert (twice.status_code, twice.json()["fix"]) == (422, "Undo that first.")
     assert client.get("/v1/reviews", params={"status": "wrong"}).status_code == 422
-    assert client.get(f"/v1/reviews/{review}/photos/0").status_code == 422
+    assert client.get("/v1/reviews", params={"after": "nowhere"}).json()["where"] == "after"
+    assert client.get(f"/v1/reviews/{review}/photos/0").status_code == 404
 
 
 def test_without_a_catalog_there_is_no_queue(bare_server: Running) -> None:

@@ -1,0 +1,46 @@
+"""Keeping a table fast: compacting it, its indices up to date, versions of old dropped."""
+
+from datetime import timedelta
+from typing import Any, Final
+
+from lancedb.index import HnswSq
+from lancedb.table import Table
+
+from catalog.commits import commit
+
+VECTOR_INDEX_ABOVE: Final = 10_000
+"""Products with an embedding above which there is an approximate index."""
+
+_KEEP_VERSIONS: Final = timedelta(hours=1)
+_MANY_FRAGMENTS: Final = 32  # each adds about 0.1 ms to every read and write
+_MANY_UNINDEXED: Final = 1_000  # rows that a search goes through one by one, about 1 ms
+
+
+def compact(table: Table, indices: tuple[str, ...] = ()) -> None:
+    """Compact, bring indices up to date, and drop versions older than an hour, where it is due.
+
+    Compaction rewrites photos, so it waits until there is enough to do.
+
+    Args:
+        table: whose rows may be read and written meanwhile.
+        indices: names of those that are looked at.
+    """
+    stats: Any = table.stats()  # a dict, whatever its annotation says
+    fragments = stats["fragment_stats"]["num_small_fragments"]
+    found = [table.index_stats(name) for name in indices]
+    unindexed = max((one.num_unindexed_rows for one in found if one), default=0)
+    if fragments >= _MANY_FRAGMENTS or unindexed >= _MANY_UNINDEXED:
+        commit(lambda: table.optimize(cleanup_older_than=_KEEP_VERSIONS))
+
+
+def vector_index(column: str) -> str:
+    """Name of the approximate index of a column of embeddings."""
+    return f"{column}_idx"
+
+
+def ensure_vector_index(table: Table, column: str, above: int) -> None:
+    """Make the approximate index of a column where more rows than that have an embedding."""
+    name = vector_index(column)
+    if table.index_stats(name) is None and table.count_rows(f"{column} IS NOT NULL") > above:
+        config = HnswSq(distance_type="cosine")
+        commit(lambda: table.create_index(column, config=config, name=name))
