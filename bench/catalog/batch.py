@@ -39,6 +39,7 @@ def measure_batch(figures: Figures, work: Path) -> None:
     def job(_: int) -> float:
         shutil.rmtree(place, ignore_errors=True)
         minutes = catalens("batch", bundle.directory, manifest, place, *flags)
+        _check(place)
         return _ROWS / (60 * minutes)
 
     measure_rate(figures, "batch", bundle, job, _ROUNDS)
@@ -47,6 +48,7 @@ def measure_batch(figures: Figures, work: Path) -> None:
     killed = subprocess.Popen([*command, str(manifest), str(place), *flags], start_new_session=True)
     parts = -(-_ROWS // _PART_ROWS)
     while len(list(place.glob("part-*.parquet"))) < parts // 2:
+        assert killed.poll() is None, "the job ended before it was killed"
         time.sleep(0.2)
     os.killpg(killed.pid, signal.SIGKILL)
     killed.wait()
@@ -59,6 +61,12 @@ def measure_batch(figures: Figures, work: Path) -> None:
     figures.add("batch_repeated", (len(before) - len(kept)) * _PART_ROWS)
     figures.add("batch_doubled", len(ids) - len(set(ids)))
     figures.add("batch_missing", _ROWS - len(set(ids)))
+
+
+def _check(place: Path) -> None:
+    """An error costs no time, so a rate with errors in it would be none."""
+    errors = pq.read_table(place, columns=["error"])["error"]
+    assert errors.null_count == len(errors), "photos could not be read"
 
 
 def _manifest(path: Path) -> Path:

@@ -47,7 +47,9 @@ def measure_rate(
         rates.append((job(number), max(ceiling.values())))
     found = np.array(rates)
     ratios = found[:, 0] / found[:, 1]
-    interval = bootstrap_interval(lambda drawn: float(np.median(drawn)), ratios)
+    interval = None
+    if rounds > 1:
+        interval = bootstrap_interval(lambda drawn: float(np.median(drawn)), ratios)
     figures.add(f"{key}_of_ceiling", float(np.median(ratios)), interval)
     figures.add(f"{key}_photos_per_second", float(np.median(found[:, 0])))
     figures.add(f"{key}_ceiling_photos_per_second", float(np.median(found[:, 1])))

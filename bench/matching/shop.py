@@ -1,5 +1,6 @@
 """Photo and name together: the final score on the drawn shop, beside what it is made of."""
 
+import csv
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from rapidfuzz import fuzz
 from scipy.fft import dctn
 from sklearn.metrics import f1_score, precision_recall_curve
 
-from bench.figures import Figures, bootstrap_interval
+from bench.figures import Figures, bootstrap_interval, share_interval
 from bench.steps import catalens
 from catalog.manifest import Row
 from catalog.match import score_pair
@@ -29,6 +30,7 @@ _PRODUCTS: Final = 20_000
 _PHOTOS: Final = 2
 _SIDE: Final = 160
 _HASH: Final = 8
+_ASKED: Final = 1_000
 
 Floats = NDArray[np.float64]
 
@@ -36,9 +38,9 @@ Floats = NDArray[np.float64]
 def measure_shop(figures: Figures, work: Path) -> None:
     """Add `f1_shop` of `fit-matching` and of each simple score, thresholds chosen on train.
 
-    Also `f1_shop_from_catalog`, fitted to the shop's own catalog instead of to pairs, and
-    `shop_candidates_...`: how often the product itself is among the neighbours by photo, by name
-    and in the union of both.
+    Also `f1_shop_from_catalog`, fitted to the catalog of train instead of to pairs, and
+    `shop_candidates_...`: how often a product, asked about by another photo and name, is among its
+    neighbours in the whole catalog by photo, by name and in the union of both.
 
     Args:
         figures: to add to.
@@ -81,7 +83,7 @@ def _bundles(shop: Path, work: Path) -> tuple[Bundle, Bundle, Bundle]:
         catalens("export", run, bundle)
     catalog = work / "shop-catalog"
     if not catalog.exists():
-        catalens("import", bundle, manifest, catalog)
+        catalens("import", bundle, manifest, catalog, "--split", "train")
     fitted, of_catalog = work / "shop-fitted", work / "shop-of-catalog"
     if not fitted.exists():
         catalens("fit-matching", bundle, shop / "pairs.csv", fitted)
@@ -153,26 +155,42 @@ def _perceptual_hash(pairs: Sequence[SeenPair]) -> Floats:
 
 
 def _candidates(figures: Figures, work: Path, shop: Path) -> None:
-    """How often an offer of a product finds that product in the catalog, by either search."""
-    catalog = Catalog.open(str(work / "shop-catalog"))
+    """The catalog has each product's first photo; asked is by the second."""
+    place, manifest = work / "shop-candidates", work / "first-photos.csv"
     bundle = read_bundle(work / "shop-bundle")
+    if not place.exists():
+        with (
+            (shop / "manifest.csv").open(newline="", encoding="utf-8") as source,
+            manifest.open("w", newline="", encoding="utf-8") as out,
+        ):
+            rows = csv.DictReader(source)
+            table = csv.DictWriter(out, rows.fieldnames or ())
+            table.writeheader()
+            table.writerows(row for row in rows if row["image"].endswith("-1.jpg"))
+        catalens("import", bundle.directory, manifest, place, "--image-root", shop)
+    catalog = Catalog.open(str(place))
     pairs = [one for one in read_pairs(str(shop / "pairs.csv")).to_judge("val").rows if one.same]
-    pairs = pairs[:1_000]
-    vectors = _embeddings(bundle, [one.right.image or "" for one in pairs])
+    asked = {_product_of(pair): pair.right.name or "" for pair in pairs}
+    asked = dict(list(asked.items())[:_ASKED])
+    photos = {one: str(shop / "photos" / f"{one}-2.jpg") for one in asked}
+    vectors = _embeddings(bundle, list(photos.values()))
     found: dict[str, list[bool]] = {"photo": [], "name": [], "union": []}
-    for pair in pairs:
-        path = pair.right.image or ""
-        wanted = Path(path).stem.rpartition("-")[0]
-        name = pair.right.name or ""
-        by_photo = {hit.product.id for hit in catalog.search_image(vectors[path], MOST_NEIGHBOURS)}
+    for one, name in asked.items():
+        hits = catalog.search_image(vectors[photos[one]], MOST_NEIGHBOURS)
+        by_photo = {hit.product.id for hit in hits}
         by_name = set()
         if normalise(name).text:
             by_name = {hit.product.id for hit in catalog.search_name(name, MOST_NEIGHBOURS)}
-        found["photo"].append(wanted in by_photo)
-        found["name"].append(wanted in by_name)
-        found["union"].append(wanted in by_photo | by_name)
+        found["photo"].append(one in by_photo)
+        found["name"].append(one in by_name)
+        found["union"].append(one in by_photo | by_name)
     for key, there in found.items():
-        figures.add(f"shop_candidates_{key}", float(np.mean(there)))
+        share = np.array(there)
+        figures.add(f"shop_candidates_{key}", share.mean(), share_interval(share))
+
+
+def _product_of(pair: Pair) -> str:
+    return Path(pair.right.image or "").stem.rpartition("-")[0]
 
 
 def _embeddings(bundle: Bundle, photos: Sequence[str]) -> dict[str, NDArray[np.float32]]:

@@ -115,11 +115,19 @@ COMMANDS = (
     Command(
         "move-category",
         "catalogs:move_category",
-        "Rename a category of a catalog, merge it into another or move it, with all below it.",
+        "Rename a category of a catalog, merge it into another or move it, with all below it.\n\n"
+        "Products and reviews follow, and what bundles say of the old path counts for the new one.",
         (
             "catalens move-category shop-catalog Vehicle/Lorry Vehicle/Truck",
             'catalens move-category s3://shop/catalog "Sport/City bikes" Vehicle/Bike',
         ),
+    ),
+    Command(
+        "forget-moves",
+        "catalogs:forget_moves",
+        "Forget that categories were moved, once a bundle was trained on their new paths.\n\n"
+        "Products stay where they are; only what bundles say is taken as they say it again.",
+        ("catalens forget-moves shop-catalog",),
     ),
     Command(
         "export-reviews",
@@ -139,7 +147,8 @@ COMMANDS = (
     Command(
         "restore",
         "catalogs:restore",
-        "Bring a catalog to what it was in a backup, or make it anew.",
+        "Bring a catalog to what it was in a backup, or make it anew.\n\n"
+        "Products and reviews that were added since are removed: stop what writes to it first.",
         (
             "catalens restore shop-backups shop-catalog",
             "catalens restore shop-backups shop-catalog --version 20260101T120000000000Z",
@@ -149,6 +158,8 @@ COMMANDS = (
         "fit-matching",
         "matching:fit_matching",
         "Learn when two products are one, from pairs or from a catalog, into a new bundle.\n\n"
+        "Of a catalog, a photo of a product and its others are the same, and a name and other ways "
+        "to write it; its nearest neighbours are not.\n\n"
         "The new bundle has the same graphs and embedding; a catalog of the old one stays good.",
         (
             "catalens fit-matching shop-bundle pairs.csv shop-bundle-2",

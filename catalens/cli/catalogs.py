@@ -174,11 +174,29 @@ def move_category(catalog: str, old: str, new: str, /) -> None:
 
     products = Catalog.open(catalog).move_category(old, new)
     Reviews(catalog).move_category(Move(old, new))
+    if not products:
+        Console(stderr=True).print(
+            f"No product is filed at or below {old}.", style="yellow", markup=False, soft_wrap=True
+        )
     Console().print(
         f"{products:,} products of {escape(old)} are in {bold(new)} now; what a "
         "bundle says of the old category counts for it too.",
         soft_wrap=True,
     )
+
+
+def forget_moves(catalog: str, /) -> None:
+    """Let a bundle that was trained on the new paths use the old ones anew.
+
+    Args:
+        catalog: local directory, or s3://bucket/prefix.
+    """
+    from catalog.store import Catalog  # LanceDB takes seconds
+
+    opened = Catalog.open(catalog)
+    moves = opened.moves()
+    opened.replace_moves([])
+    Console().print(f"{len(moves):,} moves of categories are forgotten.")
 
 
 def export_reviews(catalog: str, directory: Path, /, *, excel: bool = False) -> None:

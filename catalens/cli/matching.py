@@ -11,6 +11,7 @@ from rich.table import Table
 
 from catalens.cli.markup import bold
 from catalens.cli.progress import progress_bar
+from catalog.errors import InvalidManifest
 from catalog.pairs import Pairs, read_pairs
 from catalog.tables import TABLE_SUFFIXES
 from inference.bundle import Bundle, read_bundle, refuse_taken
@@ -33,9 +34,6 @@ def fit_matching(
 ) -> None:
     """Learn from the pairs whose split is train, or from all when they have no splits.
 
-    Of a catalog, a photo of a product and its others are the same, and its name and other ways to
-    write it; its nearest neighbours are not.
-
     Args:
         bundle: directory of the bundle that embeds the photos.
         source: a .csv, .parquet or .ndjson table with the columns left,right,same or
@@ -54,6 +52,10 @@ def fit_matching(
     if Path(source).suffix.lower() in TABLE_SUFFIXES:
         given = read_pairs(source, image_root=image_root, max_bad=max_bad).to_learn()
         seen = _see(read, given, device, bad_rows)
+    elif Path(source).is_file():
+        raise InvalidManifest(
+            "it is neither a .csv, .parquet, .ndjson or .jsonl table nor a catalog.", where=source
+        )
     else:
         seen = _of_catalog(read, source, device)
     with Console().status("Fitting"):

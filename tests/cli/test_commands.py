@@ -19,10 +19,11 @@ def run(*arguments: object) -> int:
     return left.value.code or 0
 
 
-def test_the_commands_are_those_of_the_design() -> None:
+def test_the_commands_come_in_the_order_of_a_shops_life() -> None:
     assert NAMES == [
-        "sample", "train", "export", "evaluate", "import", "fit-matching", "evaluate-matching",
-        "batch", "serve", "classify", "compare", "categorize",
+        "sample", "train", "export", "evaluate", "import", "reindex", "duplicates",
+        "move-category", "forget-moves", "export-reviews", "backup", "restore", "fit-matching",
+        "evaluate-matching", "batch", "serve", "classify", "compare", "categorize",
     ]  # fmt: skip
 
 
@@ -44,6 +45,11 @@ def test_each_help_shows_an_example_and_its_flags(
         ("train", ("--run", "--recipe", "--budget", "--workers", "--resume", "--image-column")),
         ("evaluate", ("--split", "--catalog", "--use", "--json", "--max-bad", "--image-root")),
         ("import", ("--split", "--bad-rows", "--id-column", "share of bad rows above which")),
+        ("reindex", ("--fill-only", "--device")),
+        ("duplicates", ("--bundle", "--table")),
+        ("move-category", ("OLD", "NEW")),
+        ("export-reviews", ("--excel",)),
+        ("restore", ("--version", "removed")),
         ("fit-matching", ("--precision", "[default: 0.95]", "--image-root", "--max-bad")),
         ("evaluate-matching", ("--split", "--plot", "--json", "--image-root")),
         ("batch", ("--catalog", "--top-k", "--part-rows", "[default: 1024]", "--split")),
