@@ -8,7 +8,7 @@ import base64
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -57,6 +57,7 @@ class ClientError(Exception):
         return f"{place}{self.detail} {self.fix}".rstrip()
 
 
+_PRECISION: Final = 0.95  # the server's own, which one of before does not take
 _A = TypeVar("_A", bound=Answer)
 
 
@@ -146,7 +147,7 @@ class Client:
         photo: bytes | None = None,
         name: str | None = None,
         product_id: str | None = None,
-        precision: float = 0.95,
+        precision: float = _PRECISION,
     ) -> Categorisation:
         """Where in the catalog a new product belongs.
 
@@ -156,8 +157,10 @@ class Client:
             product_id: under which a person's decision is filed.
             precision: how often answers whose decision is `auto` must be right, 0.5 to 1.
         """
-        body = {"product": _product(name, photo), "id": product_id}
-        params = {"precision": precision}
+        body: dict[str, Any] = {"product": _product(name, photo)}
+        if product_id is not None:
+            body["id"] = product_id
+        params = {} if precision == _PRECISION else {"precision": precision}
         return self._ask(Categorisation, "/v1/categorize", params=params, json=body)
 
     def tags(self, name: str) -> list[PathProbability]:

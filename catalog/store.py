@@ -393,8 +393,12 @@ class Catalog:
             vector_index_above: products with an embedding above which an approximate index
                 replaces the exact search.
         """
-        compact(self._table, (NAME_INDEX, vector_index(self._column)))
+        self.compact()
         ensure_vector_index(self._table, self._column, vector_index_above)
+
+    def compact(self) -> None:
+        """The same, without making an index that is not there."""
+        compact(self._table, (NAME_INDEX, vector_index(self._column)))
 
     @contextmanager
     def _told_if_gone(self) -> Iterator[None]:

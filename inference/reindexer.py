@@ -24,6 +24,8 @@ from inference.session import Session
 Progress = Callable[[int, int], None]
 
 _PER_COMMIT: Final = 256
+# A product whose embedding is added has to be indexed anew, and is searched one by one until then.
+_COMPACTED_EVERY: Final = 4_096
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,8 @@ class _Filling:
                 self._catalog.embed(batch)
                 self.embedded += len(batch)
                 done += len(batch)
+                if self.embedded % _COMPACTED_EVERY < len(batch):
+                    self._catalog.compact()
                 if progress:
                     progress(done, total)
                 if self._stopped():
