@@ -1,5 +1,6 @@
 """Where a product belongs: classifier, look-alikes and name-alikes pooled into one answer."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
@@ -252,8 +253,11 @@ def _parts(
     """What each part that is there says of the paths."""
     parts: dict[str, Floats] = {}
     if class_probabilities:
+        photos = Counter(n.path for n in neighbours if n.prototype_similarity is not None)
         prototypes = {
-            n.path: n.prototype_similarity for n in neighbours if n.prototype_similarity is not None
+            n.path: (n.prototype_similarity, photos[n.path])
+            for n in neighbours
+            if n.prototype_similarity is not None
         }
         parts["classifier"] = with_novel(
             class_probabilities, prototypes, familiarity, paths, weights

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from catalog.errors import Overloaded
+
 logger = logging.getLogger(__name__)
 
 _PAUSES_S: Final = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 2.0)
@@ -22,16 +24,22 @@ def commit(action: Callable[[], Answer]) -> Answer:
     """Run an idempotent write until it is committed.
 
     Raises:
-        RuntimeError, ValueError, OSError: LanceDB's own, when it is about anything but a lost
-            race, or when 8 attempts over about 4 s have all lost.
+        Overloaded: 8 attempts over about 4 s have all lost to other writers.
+        RuntimeError, ValueError, OSError: LanceDB's own, when it is about anything else.
     """
-    for pause in _PAUSES_S:
+    for pause in (*_PAUSES_S, None):
         try:
             return action()
         except (RuntimeError, ValueError, OSError) as error:
             text = str(error)
             if not any(sign in text.lower() for sign in _LOST_RACE):
                 raise
+            if pause is None:
+                raise Overloaded(
+                    "Other writers of the catalog were faster, again and again.",
+                    where="catalog",
+                    fix="Try again.",
+                ) from error
             logger.info("commit lost a race", extra={"pause_s": pause, "error": text[:200]})
         time.sleep(random.uniform(pause / 2, pause))  # apart, or they meet again
-    return action()
+    raise AssertionError("the last attempt returns or raises")

@@ -1,5 +1,6 @@
 """A catalog's tables on disk or S3: connecting, opening, making them."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,8 @@ NAME_INDEX: Final = "name_idx"
 
 def connect(uri: str) -> lancedb.DBConnection:
     """The database of a catalog; each read sees what any other connection has written."""
+    # Or Lance warns, at every look at a vector index, that its statistics will change.
+    os.environ.setdefault("LANCE_INCLUDE_VECTOR_CENTROIDS", "false")
     return lancedb.connect(uri, read_consistency_interval=timedelta(0))
 
 

@@ -34,8 +34,10 @@ class CategoriseWeights:
         image_temperature, name_temperature: a neighbour nearer by this much counts e times more.
         novel: what the classifier is taken to say of a category it does not know and of which
             no photo is near, over 0.
-        novel_lead: added to the prototype similarity of such a category: the photos it was made
-            from are few, and the embedding never learnt to tell them apart.
+        novel_lead: added to the prototype similarity of such a category of one photo: its mean is
+            far from that of the others, and the embedding never learnt to tell them apart. Of more
+            photos it is less, by their logarithm, and of ``novel_enough`` it is nothing.
+        novel_enough: photos near by from which such a category's mean is as good as any.
         novel_temperature: a category that is nearer by this much counts e times more.
         smoothing: share of each part that is spread over all categories, over 0.
         words, words_floor, words_temperature: the same three for the words of the product's name
@@ -57,7 +59,8 @@ class CategoriseWeights:
     name_floor: float = 0.2
     name_temperature: float = 0.2
     novel: float = 0.4
-    novel_lead: float = 0.1
+    novel_lead: float = 0.2
+    novel_enough: float = 10.0
     novel_temperature: float = 0.09
     smoothing: float = 0.002
     little: float = 0.3
@@ -87,6 +90,12 @@ class CategoriseWeights:
             own |= {f"learnt.{parts}.{part}": value for part, value in exponents.items()}
         for parts, pairs in self.certain.items():
             own |= {f"certain.{parts}": value for pair in pairs for value in pair}
+        if not self.novel_enough > 1:
+            raise InvalidRequest(
+                f"A weight of categorising is {self.novel_enough}.",
+                where="novel_enough",
+                fix="Give a number over 1.",
+            )
         for name, value in own.items():
             if not 0 <= value < np.inf or (name in positive and value == 0):
                 raise InvalidRequest(
@@ -169,7 +178,7 @@ def together(parts: Collection[str]) -> str:
 
 def with_novel(
     class_probabilities: Mapping[str, float],
-    prototypes: Mapping[str, float],
+    prototypes: Mapping[str, tuple[float, int]],
     familiarity: float | None,
     paths: Sequence[str],
     weights: CategoriseWeights,
@@ -182,26 +191,35 @@ def with_novel(
 
     Args:
         class_probabilities: class -> probability.
-        prototypes: category -> cosine to its mean in the catalog, for those near the photo.
+        prototypes: category -> cosine to the mean of its photos near the photo, and how many these
+            are.
         familiarity: cosine to the nearest prototype the classifier learnt from, or None.
         paths: classes and novel categories.
 
     Returns:
         float64 [len(paths)]; need not sum to 1.
     """
-    novel = {path: near for path, near in prototypes.items() if path not in class_probabilities}
-    seen = [near for path, near in prototypes.items() if path in class_probabilities]
+    novel = {
+        path: near + _lead(photos, weights)
+        for path, (near, photos) in prototypes.items()
+        if path not in class_probabilities
+    }
+    seen = [near for path, (near, _) in prototypes.items() if path in class_probabilities]
     if familiarity is not None:
         seen.append(familiarity)
     shares = dict.fromkeys(paths, weights.novel)
     whole = 1.0
     if seen and novel:
-        nearest = max(seen) - weights.novel_lead
-        odds = loudness(list(novel.values()), nearest, weights.novel_temperature)
+        odds = loudness(list(novel.values()), max(seen), weights.novel_temperature)
         whole += float(odds.sum())
         shares |= dict(zip(novel, (odds / whole).tolist(), strict=True))
     shares |= {path: share / whole for path, share in class_probabilities.items()}
     return np.array([shares[path] for path in paths])
+
+
+def _lead(photos: int, weights: CategoriseWeights) -> float:
+    share = 1 - math.log(photos) / math.log(weights.novel_enough)
+    return weights.novel_lead * max(0.0, share)
 
 
 def tally(voters: Sequence[str], counts: Floats, paths: Sequence[str]) -> Floats:

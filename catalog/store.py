@@ -384,7 +384,7 @@ class Catalog:
         rows = _found(query, ["_score"], limit, where)
         return [Hit(to_product(row, self._column), row["_score"]) for row in rows]
 
-    def maintain(self, vector_index_above: int = VECTOR_INDEX_ABOVE) -> None:
+    def maintain(self, vector_index_above: int = VECTOR_INDEX_ABOVE) -> bool:
         """Compact, bring the indices up to date and drop versions older than an hour.
 
         For one process to call now and then, while others read and write.
@@ -392,13 +392,16 @@ class Catalog:
         Args:
             vector_index_above: products with an embedding above which an approximate index
                 replaces the exact search.
-        """
-        self.compact()
-        ensure_vector_index(self._table, self._column, vector_index_above)
 
-    def compact(self) -> None:
+        Returns:
+            False where those who write were faster again and again: it is for another time.
+        """
+        done = self.compact()
+        return ensure_vector_index(self._table, self._column, vector_index_above) and done
+
+    def compact(self) -> bool:
         """The same, without making an index that is not there."""
-        compact(self._table, (NAME_INDEX, vector_index(self._column)))
+        return compact(self._table, (NAME_INDEX, vector_index(self._column)))
 
     @contextmanager
     def _told_if_gone(self) -> Iterator[None]:

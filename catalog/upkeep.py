@@ -1,5 +1,7 @@
 """Keeping a table fast: compacting it, its indices up to date, versions of old dropped."""
 
+import logging
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 
@@ -7,6 +9,9 @@ from lancedb.index import HnswSq
 from lancedb.table import Table
 
 from catalog.commits import commit
+from catalog.errors import Overloaded
+
+_logger = logging.getLogger(__name__)
 
 VECTOR_INDEX_ABOVE: Final = 10_000
 """Products with an embedding above which there is an approximate index."""
@@ -16,7 +21,7 @@ _MANY_FRAGMENTS: Final = 32  # each adds about 0.1 ms to every read and write
 _MANY_UNINDEXED: Final = 1_000  # rows that a search goes through one by one, about 1 ms
 
 
-def compact(table: Table, indices: tuple[str, ...] = ()) -> None:
+def compact(table: Table, indices: tuple[str, ...] = ()) -> bool:
     """Compact, bring indices up to date, and drop versions older than an hour, where it is due.
 
     Compaction rewrites photos, so it waits until there is enough to do.
@@ -24,13 +29,17 @@ def compact(table: Table, indices: tuple[str, ...] = ()) -> None:
     Args:
         table: whose rows may be read and written meanwhile.
         indices: names of those that are looked at.
+
+    Returns:
+        False where those who write were faster again and again: it is for another time.
     """
     stats: Any = table.stats()  # a dict, whatever its annotation says
     fragments = stats["fragment_stats"]["num_small_fragments"]
     found = [table.index_stats(name) for name in indices]
     unindexed = max((one.num_unindexed_rows for one in found if one), default=0)
-    if fragments >= _MANY_FRAGMENTS or unindexed >= _MANY_UNINDEXED:
-        commit(lambda: table.optimize(cleanup_older_than=_KEEP_VERSIONS))
+    if fragments < _MANY_FRAGMENTS and unindexed < _MANY_UNINDEXED:
+        return True
+    return _committed(lambda: table.optimize(cleanup_older_than=_KEEP_VERSIONS))
 
 
 def vector_index(column: str) -> str:
@@ -38,9 +47,23 @@ def vector_index(column: str) -> str:
     return f"{column}_idx"
 
 
-def ensure_vector_index(table: Table, column: str, above: int) -> None:
-    """Make the approximate index of a column where more rows than that have an embedding."""
+def ensure_vector_index(table: Table, column: str, above: int) -> bool:
+    """Make the approximate index of a column where more rows than that have an embedding.
+
+    Returns:
+        False where those who write were faster again and again.
+    """
     name = vector_index(column)
-    if table.index_stats(name) is None and table.count_rows(f"{column} IS NOT NULL") > above:
-        config = HnswSq(distance_type="cosine")
-        commit(lambda: table.create_index(column, config=config, name=name))
+    if table.index_stats(name) is not None or table.count_rows(f"{column} IS NOT NULL") <= above:
+        return True
+    config = HnswSq(distance_type="cosine")
+    return _committed(lambda: table.create_index(column, config=config, name=name))
+
+
+def _committed(action: Callable[[], object]) -> bool:
+    try:
+        commit(action)
+    except Overloaded:
+        _logger.info("upkeep lost to writers; it is tried another time")
+        return False
+    return True

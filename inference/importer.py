@@ -6,7 +6,7 @@ the same facts and the same photos are not put through the network a second time
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import chain, groupby, islice
 from pathlib import Path
@@ -95,12 +95,18 @@ def import_manifest(
     if progress:
         answers = _reported(answers, progress, len(rows_there), len(manifest.rows))
     found = _products(answers, filing, bad)
-    while batch := list(islice(found, _PER_COMMIT)):
-        catalog.put(batch)
-        products += len(batch)
-        photos += sum(len(product.photos) for product in batch)
-        if len(bad) > manifest.max_bad * (len(manifest.rows) + len(manifest.bad)):
-            break
+    with ThreadPoolExecutor(1, "put") as writer:
+        writing: Future[None] | None = None
+        while batch := list(islice(found, _PER_COMMIT)):
+            if writing is not None:
+                writing.result()
+            writing = writer.submit(catalog.put, batch)  # while the next ones are embedded
+            products += len(batch)
+            photos += sum(len(product.photos) for product in batch)
+            if len(bad) > manifest.max_bad * (len(manifest.rows) + len(manifest.bad)):
+                break
+        if writing is not None:
+            writing.result()
     kept = manifest.with_bad(bad, bad_rows_file)
     catalog.maintain()
     seconds = time.perf_counter() - started

@@ -58,6 +58,7 @@ class LiveCatalog:
         self._kept = GroupCommit(self._reviews.keep)
         self._moves = (time.monotonic(), self._changeover.catalog.moves())
         self._deciding = threading.Lock()
+        self._writing = threading.Lock()
 
     async def facts(self) -> CatalogFacts | Refusal:
         """Its address, embedding and size."""
@@ -198,7 +199,8 @@ class LiveCatalog:
         for embedding_id, some in groupby(
             sorted(batch, key=lambda one: one.embedding_id), key=lambda one: one.embedding_id
         ):
-            self._changeover.of(embedding_id).put([one.product for one in some])
+            with self._writing:
+                self._changeover.of(embedding_id).put([one.product for one in some])
 
     def _decide(self, review_id: str, path: str, product: Product, embedding_id: str) -> Review:
         catalog = self._changeover.of(embedding_id)
@@ -230,6 +232,13 @@ class LiveCatalog:
             raise unknown(review_id)
         return found
 
+    def _maintain(self) -> None:
+        catalog = self._changeover.catalog
+        if not catalog.maintain():  # for puts that never end: they wait for once
+            with self._writing:
+                catalog.maintain()
+        self._reviews.maintain()
+
     def _start_upkeep(self) -> None:
         if self._upkeep is None or self._upkeep.done():
             self._upkeep = asyncio.create_task(self._maintain_now_and_then())
@@ -238,8 +247,7 @@ class LiveCatalog:
         while True:
             await asyncio.sleep(self._maintain_every_s)
             try:
-                await asyncio.to_thread(self._changeover.catalog.maintain)
-                await asyncio.to_thread(self._reviews.maintain)
+                await asyncio.to_thread(self._maintain)
                 await self._changeover.catch_up()
             except Exception:
                 _logger.exception("the catalog could not be compacted; it is tried again")

@@ -9,7 +9,9 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
+from lancedb.table import LanceTable
 
+from catalog.errors import Overloaded
 from catalog.product import Product
 from catalog.store import Catalog
 from tests.catalog.test_store import DIMENSION, EMBEDDING_ID, ids_of, vectors
@@ -167,3 +169,22 @@ def test_maintaining_while_others_write_loses_nothing(catalog: Catalog, uri: str
         assert rounds.result() > 0
     assert sorted(catalog.ids()) == sorted(f"{w}-{n}" for w in range(3) for n in range(30))
     assert len(catalog.search_name("shoe", limit=100)) == 90
+
+
+def test_upkeep_that_loses_to_writers_is_put_off_and_a_write_that_does_is_told(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(40):
+        catalog.put([Product(f"p{n}", "shoe")])
+
+    def loses(*_: object, **__: object) -> None:
+        raise RuntimeError("lance error: Retryable commit conflict for version 253")
+
+    monkeypatch.setattr("catalog.commits._PAUSES_S", (0.001,) * 7)
+    with monkeypatch.context() as patched:
+        patched.setattr(LanceTable, "optimize", loses)
+        assert not catalog.maintain()
+    assert catalog.maintain()
+    monkeypatch.setattr(LanceTable, "delete", loses)
+    with pytest.raises(Overloaded, match="faster"):
+        catalog.delete(["p1"])
