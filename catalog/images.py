@@ -37,6 +37,11 @@ DECODE_REVISION = 2
 # Longest side of the copies that a catalog keeps, px.
 COPY_SIDE = 320
 
+# Of those, a JPEG that is kept as it came has at most so many bytes, this end, and none of these.
+_COPY_BYTES = 100_000
+_JPEG_END = b"\xff\xd9"
+_METADATA = frozenset(("exif", "icc_profile", "xmp", "photoshop", "comment", "mpf"))
+
 # A JPEG is decoded at no less than this multiple of the target before it is resized.
 _DRAFT_GAP = 1.5
 
@@ -129,16 +134,19 @@ def jpeg_copy(
 ) -> bytes:
     """A small JPEG of the whole photo, upright, longest side at most ``longest_side`` px.
 
+    One that is such a JPEG already, with nothing else in the file, stays as it is.
+
     Raises:
         InvalidImage: not a photo we can read, or a damaged one.
         ImageTooLarge: over a limit.
     """
     photo = _open(data, limits, where)
+    if _is_small_jpeg(photo, data, longest_side):
+        return data
     try:
         photo.draft(None, (longest_side, longest_side))
         turn = _orientation(photo)
-        photo = _eight_bit(photo)
-        photo.thumbnail((longest_side, longest_side), Image.Resampling.BICUBIC, reducing_gap=2.0)
+        photo = _shrunk(_eight_bit(photo), longest_side)
         return _encoded(_upright(_on_white(photo), turn))
     except Exception as error:  # each decoder plugin raises its own family
         raise _unreadable(error, where) from error
@@ -151,9 +159,31 @@ def jpeg(pixels: NDArray[np.uint8], longest_side: int) -> bytes:
     return _encoded(photo)
 
 
+def _is_small_jpeg(photo: Image.Image, data: bytes, longest_side: int) -> bool:
+    """A whole one that holds its picture and nothing else, such as where it was taken."""
+    return (
+        photo.format == "JPEG"
+        and photo.mode in ("RGB", "L")
+        and max(photo.size) <= longest_side
+        and len(data) <= _COPY_BYTES
+        and data.endswith(_JPEG_END)
+        and not _METADATA & photo.info.keys()
+    )
+
+
+def _shrunk(photo: Image.Image, longest_side: int) -> Image.Image:
+    share = longest_side / max(photo.size)
+    if share >= 1:
+        return photo
+    width, height = (max(1, round(side * share)) for side in photo.size)
+    small = Image.new(photo.mode, (width, height))
+    Resizer().resize_pil(photo, small, ResizeOptions(resize_alg=_BICUBIC))
+    return small
+
+
 def _encoded(photo: Image.Image) -> bytes:
     out = io.BytesIO()
-    photo.save(out, "JPEG", quality=85)
+    photo.save(out, "JPEG", quality=85, comment=b"")  # else that of the original is kept
     return out.getvalue()
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,19 +33,25 @@ def read_bytes(uri: str, limits: ImageLimits = DEFAULT_LIMITS, *, where: str = "
         ImageTooLarge: over ``limits.max_bytes``.
     """
     try:
+        if "://" not in uri:  # a fifth of the time that pyarrow takes
+            with Path(uri).open("rb", buffering=0) as local:
+                _check_size(os.fstat(local.fileno()).st_size, limits, where or uri)
+                return local.read()
         filesystem, path = open_filesystem(uri)
         with filesystem.open_input_file(path) as file:
-            size = file.size()
-            if size > limits.max_bytes:
-                raise ImageTooLarge(
-                    f"the file has {size:,} bytes; at most {limits.max_bytes:,} are read.",
-                    where=where or uri,
-                )
+            _check_size(file.size(), limits, where or uri)
             return bytes(file.read())
     except FileNotFoundError as error:
         raise InvalidImage("no such file.", where=where or uri) from error
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise InvalidImage(f"cannot be read ({error}).", where=where or uri) from error
+
+
+def _check_size(size: int, limits: ImageLimits, where: str) -> None:
+    if size > limits.max_bytes:
+        raise ImageTooLarge(
+            f"the file has {size:,} bytes; at most {limits.max_bytes:,} are read.", where=where
+        )
 
 
 def list_files(folder: str) -> tuple[list[str], list[str]]:

@@ -25,8 +25,6 @@ _CPU_BATCH: Final = 4
 _GPU_BATCH: Final = 32
 # One batch of each run is at work while the next two are being read.
 _BATCHES_AHEAD: Final = 3
-# Beside one for each core: reading from object storage is mostly waiting.
-_MORE_READERS: Final = 4
 
 
 @dataclass(frozen=True)
@@ -86,25 +84,37 @@ def see_rows(
     size = _CPU_BATCH if on_cpu else _GPU_BATCH
     source = iter(rows)
 
-    def begun(row: Row) -> Callable[[], _Decoded | BadRow]:
-        """A photo that is being read, and on a GPU decoded, in the background."""
-        if on_cpu:
-            photo = readers.submit(_read, row, read)
-            return lambda: _decoded(row, photo.result(), spec, copy_side)
-        return readers.submit(lambda: _decoded(row, _read(row, read), spec, copy_side)).result
-
     with (
-        ThreadPoolExecutor(cores() + _MORE_READERS, "photo") as readers,
+        ThreadPoolExecutor(runs * _BATCHES_AHEAD if on_cpu else cores(), "photo") as readers,
         ThreadPoolExecutor(runs, "run") as runners,
     ):
         waiting: deque[Future[list[SeenRow | BadRow]]] = deque()
+
+        def decoded(row: Row) -> _Decoded | BadRow:
+            return _decoded(row, _read(row, read), spec, copy_side)
+
+        def begin(batch: list[Row]) -> Future[list[SeenRow | BadRow]]:
+            if not on_cpu:
+                ahead = [readers.submit(decoded, row) for row in batch]
+                return runners.submit(lambda: _see(session, [one.result() for one in ahead]))
+            photos = readers.submit(lambda: [_read(row, read) for row in batch])
+            return runners.submit(
+                lambda: _see(
+                    session,
+                    [
+                        _decoded(row, photo, spec, copy_side)
+                        for row, photo in zip(batch, photos.result(), strict=True)
+                    ],
+                )
+            )
+
         try:
             while True:
                 while len(waiting) < runs * _BATCHES_AHEAD:
-                    batch = [begun(row) for row in islice(source, size)]
+                    batch = list(islice(source, size))
                     if not batch:
                         break
-                    waiting.append(runners.submit(_see, session, batch))
+                    waiting.append(begin(batch))
                 if not waiting:
                     return
                 yield from waiting.popleft().result()
@@ -136,10 +146,7 @@ def _decoded(
         return BadRow(row.line, row.image or "", "image", error.what, row.split)
 
 
-def _see(
-    session: Session, batch: Sequence[Callable[[], _Decoded | BadRow]]
-) -> list[SeenRow | BadRow]:
-    decoded = [one() for one in batch]
+def _see(session: Session, decoded: Sequence[_Decoded | BadRow]) -> list[SeenRow | BadRow]:
     pixels = [one.pixels for one in decoded if isinstance(one, _Decoded) and one.pixels is not None]
     prediction = session.run(np.stack(pixels)) if pixels else None
     photos = iter(range(len(pixels)))

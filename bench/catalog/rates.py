@@ -41,15 +41,19 @@ def measure_rate(
         rounds: of job and ceiling in turn.
     """
     files = photo_files()[:_CEILING_PHOTOS]
-    rates: list[tuple[float, float]] = []
+    ours: list[float] = []
+    ceilings: dict[str, list[float]] = {}
     for number in range(rounds):
-        ceiling = measured_ceiling(bundle.directory, "fp32", "cpu", _CEILING_SECONDS, files)
-        rates.append((job(number), max(ceiling.values())))
-    found = np.array(rates)
-    ratios = found[:, 0] / found[:, 1]
+        found = measured_ceiling(bundle.directory, "fp32", "cpu", _CEILING_SECONDS, files)
+        for layout, rate in found.items():
+            ceilings.setdefault(layout, []).append(rate)
+        ours.append(job(number))
+    # The layout that is best over all rounds: the best of each round would be so by luck, too.
+    ceiling = np.array(max(ceilings.values(), key=np.median))
+    ratios = np.array(ours) / ceiling
     interval = None
     if rounds > 1:
         interval = bootstrap_interval(lambda drawn: float(np.median(drawn)), ratios)
     figures.add(f"{key}_of_ceiling", float(np.median(ratios)), interval)
-    figures.add(f"{key}_photos_per_second", float(np.median(found[:, 0])))
-    figures.add(f"{key}_ceiling_photos_per_second", float(np.median(found[:, 1])))
+    figures.add(f"{key}_photos_per_second", float(np.median(ours)))
+    figures.add(f"{key}_ceiling_photos_per_second", float(np.median(ceiling)))

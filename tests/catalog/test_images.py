@@ -324,3 +324,28 @@ def test_any_shape_decodes_to_the_square_asked_for(width: int, height: int, size
     pixels = decode(photo, ImageSpec(size, 1.0, SPEC.mean, SPEC.std))
     assert pixels.shape == (size, size, 3)
     assert difference(pixels, np.full_like(pixels, RED)) < 4
+
+
+def test_a_small_jpeg_that_holds_only_its_picture_is_its_own_copy() -> None:
+    small = encoded(Image.new("RGB", (200, 100), "red"), "JPEG")
+    assert jpeg_copy(small, 320) is small
+    assert jpeg_copy(small, 150) != small
+
+
+@pytest.mark.parametrize("what", ["exif", "comment", "cut", "png", "cmyk"])
+def test_other_small_photos_are_written_anew(what: str) -> None:
+    red = Image.new("RGB", (200, 100), "red")
+    exif = Image.Exif()
+    exif[0x9286] = "taken at home"
+    data = {
+        "exif": lambda: encoded(red, "JPEG", exif=exif),
+        "comment": lambda: encoded(red, "JPEG", comment=b"by me"),
+        "cut": lambda: encoded(red, "JPEG") + b"\0",
+        "png": lambda: encoded(red, "PNG"),
+        "cmyk": lambda: encoded(red.convert("CMYK"), "JPEG"),
+    }[what]()
+    copy = jpeg_copy(data, 320)
+    assert copy != data
+    with Image.open(io.BytesIO(copy)) as photo:
+        assert (photo.format, photo.mode, photo.size) == ("JPEG", "RGB", (200, 100))
+        assert not {"exif", "comment"} & photo.info.keys()
