@@ -10,10 +10,8 @@ Why it is built as it is (LanceDB 0.40):
   compacted.
 """
 
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import Any, Final, TypeVar
@@ -23,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from catalog import pointer
+from catalog import pointer, search
 from catalog.commits import commit
 from catalog.database import (
     NAME_INDEX,
@@ -39,31 +37,13 @@ from catalog.filters import Filter, below, equals, moved_sql, predicate
 from catalog.move_log import read_moves, record_move, replace_moves
 from catalog.moves import Move
 from catalog.pointer import Pointer, other_embedding
-from catalog.product import Product, check_unicode
+from catalog.product import Product
 from catalog.rows import SUMMARY, embedding_columns, to_product, to_row
+from catalog.search import Hit
 from catalog.upkeep import VECTOR_INDEX_ABOVE, compact, ensure_vector_index, vector_index
 
-MAX_TEXT_LENGTH: Final = 1_000
-"""Characters of a search text that count; a product's name is far shorter."""
-
 _AT_ONCE: Final = 512  # products of one read, about 10 kB each with their photos
-_REFINE_FACTOR: Final = 4  # neighbours from the index, per hit, compared again in full precision
 _Item = TypeVar("_Item")
-
-
-@dataclass(frozen=True)
-class Hit:
-    """A product that a search found.
-
-    Attributes:
-        product: without its photos, and without its embedding unless that was asked for;
-            `Catalog.get` reads them.
-        similarity: from `search_image` the cosine, in [-1, 1]; from `search_name` the BM25
-            score, above 0 and unbounded.
-    """
-
-    product: Product
-    similarity: float
 
 
 class Catalog:
@@ -354,15 +334,10 @@ class Catalog:
             raise InvalidRequest(
                 "The embedding is zero or not finite.", where="search", fix="Embed the photo again."
             )
-        query: Any = self._table.search(embedding, vector_column_name=self._column)
-        query = query.distance_type("cosine").refine_factor(_REFINE_FACTOR)
-        columns = [self._column] if with_embeddings else []
         with self._told_if_gone():
-            rows = _found(query, ["_distance", *columns], limit, where)
-        return [
-            Hit(to_product(row, self._column), float(np.clip(1.0 - row["_distance"], -1.0, 1.0)))
-            for row in rows
-        ]
+            return search.by_image(
+                self._table, self._column, embedding, limit, predicate(where), with_embeddings
+            )
 
     def search_name(self, text: str, limit: int = 10, where: Filter | None = None) -> list[Hit]:
         """Products whose names share words with the text, best BM25 score first.
@@ -378,11 +353,7 @@ class Catalog:
         Raises:
             InvalidRequest: a limit below 1, text that is not valid Unicode, or a malformed filter.
         """
-        text = check_unicode(text[:MAX_TEXT_LENGTH], "search text")
-        words = unicodedata.normalize("NFC", text)
-        query: Any = self._table.search(words, query_type="fts", fts_columns="name")
-        rows = _found(query, ["_score"], limit, where)
-        return [Hit(to_product(row, self._column), row["_score"]) for row in rows]
+        return search.by_name(self._table, self._column, text, limit, predicate(where))
 
     def maintain(self, vector_index_above: int = VECTOR_INDEX_ABOVE) -> bool:
         """Compact, bring the indices up to date and drop versions older than an hour.
@@ -432,18 +403,6 @@ def _opened(uri: str) -> tuple[lancedb.DBConnection, Pointer]:
     if active is None:
         raise missing(uri)
     return db, active
-
-
-def _found(
-    query: Any, columns: list[str], limit: int, where: Filter | None
-) -> list[dict[str, Any]]:
-    if limit < 1:
-        raise InvalidRequest(f"A search for {limit} products.", where="limit", fix="Ask for 1.")
-    condition = predicate(where)
-    if condition is not None:
-        query = query.where(condition)
-    rows: list[dict[str, Any]] = query.select([*SUMMARY, *columns]).limit(limit).to_list()
-    return rows
 
 
 def _chunks(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:

@@ -1,6 +1,5 @@
 """`catalens batch`: photos per second beside the ceiling; killed half-way and run again."""
 
-import csv
 import os
 import shutil
 import signal
@@ -12,11 +11,10 @@ from typing import Final
 
 import pyarrow.parquet as pq
 
-from bench.catalog.rates import measure_rate, photo_files, probe_bundle
+from bench.catalog.rates import PRODUCTS, large_manifest, measure_rate, probe_bundle
 from bench.figures import Figures
 from bench.steps import catalens
 
-_ROWS: Final = 20_000
 _ROUNDS: Final = 1
 _PART_ROWS: Final = 1_024  # `BatchConfig`'s own
 
@@ -32,7 +30,7 @@ def measure_batch(figures: Figures, work: Path) -> None:
         work: where the bundle and the answers are kept.
     """
     bundle = probe_bundle(work)
-    manifest = _manifest(work / "batch.csv")
+    manifest = large_manifest(work)
     place = work / "scored"
     flags = ("--device", "cpu", "--variant", "fp32")
 
@@ -40,13 +38,13 @@ def measure_batch(figures: Figures, work: Path) -> None:
         shutil.rmtree(place, ignore_errors=True)
         minutes = catalens("batch", bundle.directory, manifest, place, *flags)
         _check(place)
-        return _ROWS / (60 * minutes)
+        return PRODUCTS / (60 * minutes)
 
     measure_rate(figures, "batch", bundle, job, _ROUNDS)
     shutil.rmtree(place)
     command = [sys.executable, "-m", "catalens.cli", "batch", str(bundle.directory)]
     killed = subprocess.Popen([*command, str(manifest), str(place), *flags], start_new_session=True)
-    parts = -(-_ROWS // _PART_ROWS)
+    parts = -(-PRODUCTS // _PART_ROWS)
     while len(list(place.glob("part-*.parquet"))) < parts // 2:
         assert killed.poll() is None, "the job ended before it was killed"
         time.sleep(0.2)
@@ -60,20 +58,10 @@ def measure_batch(figures: Figures, work: Path) -> None:
     figures.add("batch_killed_after_parts", len(before))
     figures.add("batch_repeated", (len(before) - len(kept)) * _PART_ROWS)
     figures.add("batch_doubled", len(ids) - len(set(ids)))
-    figures.add("batch_missing", _ROWS - len(set(ids)))
+    figures.add("batch_missing", PRODUCTS - len(set(ids)))
 
 
 def _check(place: Path) -> None:
     """An error costs no time, so a rate with errors in it would be none."""
     errors = pq.read_table(place, columns=["error"])["error"]
     assert errors.null_count == len(errors), "photos could not be read"
-
-
-def _manifest(path: Path) -> Path:
-    """A row for each of 20,000 products; fashion's photos, over and over."""
-    files = photo_files()
-    with path.open("w", newline="", encoding="utf-8") as out:
-        table = csv.writer(out)
-        table.writerow(("id", "image"))
-        table.writerows((f"p{n:05d}", files[n % len(files)]) for n in range(_ROWS))
-    return path

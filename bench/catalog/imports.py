@@ -4,9 +4,8 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from bench.catalog.rates import measure_rate, probe_bundle
+from bench.catalog.rates import large_manifest, measure_rate, probe_bundle
 from bench.figures import Figures
-from bench.shops import FASHION
 from catalog.manifest import ManifestConfig, read_manifest
 from inference.importer import import_manifest
 
@@ -14,7 +13,7 @@ _ROUNDS: Final = 3
 
 
 def measure_imports(figures: Figures, work: Path) -> None:
-    """Add `import_of_ceiling`: fashion's train into a catalog that is made, small copies and all.
+    """Add `import_of_ceiling`: 20,000 products into a catalog that is made, small copies and all.
 
     And how long the same import takes when it is repeated and finds all there.
 
@@ -23,7 +22,7 @@ def measure_imports(figures: Figures, work: Path) -> None:
         work: where the bundle and the catalogs are kept.
     """
     bundle = probe_bundle(work)
-    manifest = read_manifest(str(FASHION.manifest), ManifestConfig()).split("train")
+    manifest = read_manifest(str(large_manifest(work)), ManifestConfig())
     place = work / "imported"
 
     def job(_: int) -> float:

@@ -1,5 +1,6 @@
 """Photos per second of a job beside the in-process ceiling, in rounds that take turns."""
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -10,8 +11,10 @@ from bench.figures import Figures, bootstrap_interval
 from bench.serving.contestants import measured_ceiling
 from bench.shops import FASHION, require
 from bench.steps import learn
+from catalog.manifest import Row
 from inference.bundle import Bundle
 
+PRODUCTS: Final = 20_000
 _CEILING_SECONDS: Final = 8.0
 _CEILING_PHOTOS: Final = 512
 
@@ -22,10 +25,20 @@ def probe_bundle(work: Path) -> Bundle:
     return bundle
 
 
-def photo_files() -> list[str]:
-    """Fashion's photos, one for each product."""
-    rows = (*FASHION.rows("train").rows, *FASHION.rows("val").rows)
-    return [row.image for row in rows if row.image]
+def large_manifest(work: Path) -> Path:
+    """A row for each of 20,000 products; fashion's photos, over and over."""
+    path, rows = work / "large.csv", _rows()
+    with path.open("w", newline="", encoding="utf-8") as out:
+        table = csv.writer(out)
+        table.writerow(("id", "image", "category"))
+        for number in range(PRODUCTS):
+            row = rows[number % len(rows)]
+            table.writerow((f"p{number:05d}", row.image, row.category))
+    return path
+
+
+def _rows() -> list[Row]:
+    return [*FASHION.rows("train").rows, *FASHION.rows("val").rows]
 
 
 def measure_rate(
@@ -40,7 +53,7 @@ def measure_rate(
         job: does the job and returns its photos per second; given the number of the round.
         rounds: of job and ceiling in turn.
     """
-    files = photo_files()[:_CEILING_PHOTOS]
+    files = [row.image or "" for row in _rows()[:_CEILING_PHOTOS]]
     ours: list[float] = []
     ceilings: dict[str, list[float]] = {}
     for number in range(rounds):

@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 
 from catalog.errors import CatalogMissing, EmbeddingMismatch, InvalidRequest
 from catalog.product import Product
-from catalog.store import Catalog, Hit
+from catalog.search import Hit
+from catalog.store import Catalog
 
 EMBEDDING_ID = "3f9a" * 16
 OTHER_ID = "77be" * 16
