@@ -9,7 +9,6 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Final
 
 import pyarrow as pa
@@ -17,6 +16,7 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from catalog import pointer
+from catalog.chunks import chunks
 from catalog.database import connect
 from catalog.errors import EmbeddingMismatch, InvalidBackup
 from catalog.moves import Move
@@ -140,7 +140,7 @@ def restore(
     catalog = Catalog.create(catalog_uri, chosen.embedding_id, chosen.dimension)
     kept: set[str] = set()
     for rows in place.parts(chosen, _PRODUCTS):
-        catalog.put([to_product(row | {"revision": ""}, _EMBEDDING) for row in rows.to_pylist()])
+        catalog.put([to_product(row, _EMBEDDING) for row in rows.to_pylist()])
         kept.update(rows["id"].to_pylist())
         catalog.maintain()
         if progress:
@@ -171,7 +171,7 @@ def _product_rows(catalog: Catalog, progress: Progress | None) -> Iterator[pa.Ta
     columns = schema(_EMBEDDING, catalog.dimension)
     products = catalog.scan(with_embeddings=True, with_photos=True)
     total, done = catalog.count(), 0
-    while some := list(islice(products, _PER_FILE)):
+    for some in chunks(products, _PER_FILE):
         yield _as_rows(some, columns)
         done += len(some)
         if progress:

@@ -54,10 +54,17 @@ def automatic_share(
         correct: bool [N].
         precision: wanted among the rows of that share.
     """
-    order = np.argsort(-confidence, kind="stable")
-    so_far = np.cumsum(correct[order]) / np.arange(1, len(order) + 1)
+    _, so_far = surest_first(confidence, correct)
     enough = np.flatnonzero(so_far >= precision)
-    return float((enough[-1] + 1) / len(order)) if len(enough) else 0.0
+    return float((enough[-1] + 1) / len(so_far)) if len(enough) else 0.0
+
+
+def surest_first(
+    confidence: NDArray[np.floating[Any]], correct: NDArray[np.bool_]
+) -> tuple[NDArray[np.floating[Any]], NDArray[np.float64]]:
+    """Confidence, falling, float [N], and float64 [N], how often it was right down to there."""
+    order = np.argsort(-confidence, kind="stable")
+    return confidence[order], np.cumsum(correct[order]) / np.arange(1, len(order) + 1)
 
 
 def average_precisions(

@@ -13,8 +13,7 @@ Why it is built as it is (LanceDB 0.40):
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from itertools import islice
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import lancedb
 import numpy as np
@@ -22,6 +21,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from catalog import pointer, search
+from catalog.chunks import chunks
 from catalog.commits import commit
 from catalog.database import (
     NAME_INDEX,
@@ -43,7 +43,6 @@ from catalog.search import Hit
 from catalog.upkeep import VECTOR_INDEX_ABOVE, compact, ensure_vector_index, vector_index
 
 _AT_ONCE: Final = 512  # products of one read, about 10 kB each with their photos
-_Item = TypeVar("_Item")
 
 
 class Catalog:
@@ -184,7 +183,7 @@ class Catalog:
         """Products by id, with their embeddings; those that there are none of are left out."""
         columns = [*SUMMARY, self._column, *(["photos"] if with_photos else [])]
         found: dict[str, Product] = {}
-        for some in _chunks(ids, _AT_ONCE):
+        for some in chunks(ids, _AT_ONCE):
             query = self._table.search().where(equals("id", some)).select(columns)
             with self._told_if_gone():
                 rows = query.limit(len(some)).to_list()
@@ -194,7 +193,7 @@ class Catalog:
     def delete(self, ids: Iterable[str]) -> int:
         """Remove products; returns how many of the ids there were."""
         deleted = 0
-        for some in _chunks(ids, _AT_ONCE):
+        for some in chunks(ids, _AT_ONCE):
             done: Any = commit(partial(self._table.delete, equals("id", some)))
             deleted += int(done.num_deleted_rows)
         return deleted
@@ -281,7 +280,7 @@ class Catalog:
             for batch in self._table.search().select(list(SUMMARY)).to_batches():
                 yield from (to_product(row, self._column) for row in batch.to_pylist())
             return
-        for some in _chunks(self.ids(), _AT_ONCE):
+        for some in chunks(self.ids(), _AT_ONCE):
             yield from self.get_all(some, with_photos=with_photos).values()
 
     def not_embedded(self) -> list[str]:
@@ -403,9 +402,3 @@ def _opened(uri: str) -> tuple[lancedb.DBConnection, Pointer]:
     if active is None:
         raise missing(uri)
     return db, active
-
-
-def _chunks(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
-    source = iter(items)
-    while some := list(islice(source, size)):
-        yield some

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.manifest import Row
+from catalog.chunks import chunks
 from catalog.names import normalise
 from catalog.names.variants import vary
 from catalog.pairs import Pair, Side
@@ -19,8 +19,8 @@ from catalog.product import Product, mean_embedding
 from inference.bundle import Bundle
 from inference.devices import Device
 from inference.pairs import SeenPair
-from inference.photos import SeenRow, see_rows
 from inference.session import Session
+from inference.stored_photos import see_products
 
 if TYPE_CHECKING:  # LanceDB takes seconds to import
     from catalog.store import Catalog
@@ -65,13 +65,20 @@ def pairs_of_catalog(
     chosen = [ids[place] for place in rng.permutation(len(ids))[:_MOST_PRODUCTS]]
     session = Session(bundle, device=device, threads=1)
     pairs: list[SeenPair] = []
-    for start in range(0, len(chosen), _READ_AT_ONCE):
-        products = list(catalog.get_all(chosen[start : start + _READ_AT_ONCE]).values())
-        alone = _embed_photos(session, products)
+    done = 0
+    for some in chunks(chosen, _READ_AT_ONCE):
+        products = catalog.get_all(some).values()
+        several = [product for product in products if len(product.photos) > 1]
+        alone = {
+            product.id: np.stack(embeddings)
+            for product, embeddings in see_products(session, several)
+            if len(embeddings) > 1
+        }
         for product in products:
             pairs += _pairs(catalog, product, alone.get(product.id), rng)
+        done += len(some)
         if progress:
-            progress(min(start + _READ_AT_ONCE, len(chosen)), len(chosen))
+            progress(done, len(chosen))
     return _of_names(pairs) if _with_photos(pairs) < _LEAST_WITH_PHOTOS else pairs
 
 
@@ -83,24 +90,6 @@ def _of_names(pairs: list[SeenPair]) -> list[SeenPair]:
     """The pairs by their names alone: where hardly one that is the same has photos, having some
     would come to mean that it is not."""
     return [replace(one, image_similarity=None) for one in pairs if one.pair.right.name]
-
-
-def _embed_photos(session: Session, products: list[Product]) -> dict[str, NDArray[np.float32]]:
-    """Of each product with several photos, float32 [photos, D]."""
-    photos = {
-        f"{product.id}, photo {number}": (product.id, photo)
-        for product in products
-        if len(product.photos) > 1
-        for number, photo in enumerate(product.photos)
-    }
-    rows = [
-        Row(0, place, None, None, product_id, None) for place, (product_id, _) in photos.items()
-    ]
-    found: dict[str, list[NDArray[np.float32]]] = {}
-    for seen in see_rows(session, rows, read=lambda place: photos[place][1]):
-        if isinstance(seen, SeenRow) and seen.embedding is not None:
-            found.setdefault(seen.row.id, []).append(seen.embedding)
-    return {product_id: np.stack(own) for product_id, own in found.items() if len(own) > 1}
 
 
 def _pairs(

@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import chain, groupby, islice
+from itertools import chain, groupby
 from pathlib import Path
 
 import numpy as np
 
+from catalog.chunks import chunks
 from catalog.errors import CatalensError, InvalidRequest
 from catalog.images import COPY_SIDE, jpeg_copy
 from catalog.manifest import BadRow, Manifest, Row
@@ -97,7 +98,7 @@ def import_manifest(
     found = _products(answers, filing, bad)
     with ThreadPoolExecutor(1, "put") as writer:
         writing: Future[None] | None = None
-        while batch := list(islice(found, _PER_COMMIT)):
+        for batch in chunks(found, _PER_COMMIT):
             if writing is not None:
                 writing.result()
             writing = writer.submit(catalog.put, batch)  # while the next ones are embedded
@@ -139,8 +140,8 @@ def _unchanged(
     known = [product_id for product_id in grouped if product_id in there]
     done: set[str] = set()
     with ThreadPoolExecutor(cores(), "compare") as pool:
-        for start in range(0, len(known), _PER_COMMIT):
-            stored = catalog.get_all(known[start : start + _PER_COMMIT])
+        for some in chunks(known, _PER_COMMIT):
+            stored = catalog.get_all(some)
             same = pool.map(lambda one: _is_same(one, grouped[one.id], filing), stored.values())
             done.update(one for one, is_same in zip(stored, same, strict=True) if is_same)
     unchanged = [product_id for product_id in known if product_id in done]

@@ -7,19 +7,19 @@ was killed goes on where it was, and several at once do each other no harm.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import chain
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.manifest import BadRow, Row
+from catalog.chunks import chunks
 from catalog.product import Product, mean_embedding
 from catalog.store import Catalog
 from inference.bundle import Bundle
 from inference.devices import Device
-from inference.photos import SeenRow, see_rows
 from inference.session import Session
+from inference.stored_photos import see_products
 
 Progress = Callable[[int, int], None]
 
@@ -103,7 +103,7 @@ class _Filling:
         while ids := [one for one in self._catalog.not_embedded() if one not in self.unreadable]:
             total = done + len(ids)
             found = self._embedded(ids)
-            while batch := list(islice(found, _PER_COMMIT)):
+            for batch in chunks(found, _PER_COMMIT):
                 self._catalog.embed(batch)
                 self.embedded += len(batch)
                 done += len(batch)
@@ -116,33 +116,10 @@ class _Filling:
 
     def _embedded(self, ids: Sequence[str]) -> Iterator[tuple[Product, NDArray[np.float32]]]:
         self._session = self._session or self._open_session()
-        held: dict[str, bytes] = {}
-        begun: dict[str, Product] = {}
-
-        def rows() -> Iterator[Row]:
-            for start in range(0, len(ids), _PER_COMMIT):
-                for product in self._catalog.get_all(ids[start : start + _PER_COMMIT]).values():
-                    begun[product.id] = product
-                    for number, photo in enumerate(product.photos):
-                        place = f"{product.id}, photo {number}"
-                        held[place] = photo
-                        yield Row(number, place, None, None, product.id, None)
-
-        answers = see_rows(self._session, rows(), read=held.pop, runs=self._runs)
-        for product_id, group in groupby(answers, key=_product_of):
-            product = begun.pop(product_id)
-            embeddings = [
-                one.embedding
-                for one in group
-                if isinstance(one, SeenRow) and one.embedding is not None
-            ]
+        read = map(self._catalog.get_all, chunks(ids, _PER_COMMIT))
+        products = chain.from_iterable(some.values() for some in read)
+        for product, embeddings in see_products(self._session, products, runs=self._runs):
             if embeddings:
                 yield product, mean_embedding(np.stack(embeddings))
             else:
-                self.unreadable.add(product_id)
-
-
-def _product_of(answer: SeenRow | BadRow) -> str:
-    if isinstance(answer, BadRow):
-        return answer.image.rpartition(", photo ")[0]
-    return answer.row.id
+                self.unreadable.add(product.id)

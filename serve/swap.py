@@ -71,11 +71,6 @@ class ModelSlot:
         """Whether there is an active model."""
         return self._active is not None
 
-    @property
-    def loading(self) -> bool:
-        """Whether another model is being loaded."""
-        return self.swap is not None and self.swap.state == "loading"
-
     async def first(self, uri: str) -> None:
         """Load the first model and wait for it.
 

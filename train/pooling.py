@@ -10,6 +10,7 @@ from scipy.optimize import minimize
 from scipy.special import softmax
 
 from catalog.manifest import Row
+from catalog.metrics import surest_first
 from catalog.names.categories import NameCategories
 from catalog.pool import CategoriseWeights, Floats, log_smoothed, loudness, together, vote
 from train.name_categories import learn_name_categories
@@ -118,16 +119,13 @@ def _certain(scores: Floats, targets: NDArray[np.int64]) -> tuple[tuple[float, f
         targets: int64 [photos].
     """
     shares = softmax(scores, axis=1)
-    sure = shares.max(axis=1)
-    order = np.argsort(-sure, kind="stable")
-    right = shares.argmax(axis=1)[order] == targets[order]
-    precision = np.cumsum(right) / np.arange(1, len(order) + 1)
-    last = np.append(np.diff(sure[order]) < 0, True)  # of equal ones: all are in or none
+    sure, precision = surest_first(shares.max(axis=1), shares.argmax(axis=1) == targets)
+    last = np.append(np.diff(sure) < 0, True)  # of equal ones: all are in or none
     found = []
     for wanted in _PRECISIONS:
         enough = np.flatnonzero((precision >= wanted) & last)
         if len(enough) and enough[-1] + 1 >= _FEWEST_SURE:
-            found.append((wanted, float(sure[order][enough[-1]])))
+            found.append((wanted, float(sure[enough[-1]])))
     return tuple(found)
 
 

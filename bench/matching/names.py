@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from rapidfuzz import fuzz
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import f1_score, precision_recall_curve
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from bench.figures import Figures, bootstrap_interval
+from bench.figures import Figures
+from bench.matching.f1 import add_f1, f1_interval
 from bench.shops import DATA
 from bench.steps import catalens
 from catalog.errors import InvalidManifest
@@ -72,14 +72,16 @@ def measure_names(figures: Figures, work: Path) -> None:
         figures.add(
             f"f1_names_{key}",
             json.loads(report.read_text(encoding="utf-8"))["f1"],
-            _interval(judge, scores, threshold),
+            f1_interval(_same(judge), scores >= threshold),
         )
         figures.add(f"names_{key}_ms_per_1000", 1e6 * seconds / len(judge))
         unfitted = np.array(scores_of(read_bundle(bundle), seen))
         before = np.array(scores_of(read_bundle(bundle), [SeenPair(pair, None) for pair in learn]))
-        _add(figures, f"f1_names_{key}_default", learn, judge, before, unfitted)
+        same = _same(learn), _same(judge)
+        add_f1(figures, f"f1_names_{key}_default", same[0], before, same[1], unfitted)
         for name, baseline in _BASELINES.items():
-            _add(figures, f"f1_names_{key}_{name}", learn, judge, *baseline(learn, judge))
+            learnt, judged = baseline(learn, judge)
+            add_f1(figures, f"f1_names_{key}_{name}", same[0], learnt, same[1], judged)
     for suffix in ("", "_default", *(f"_{name}" for name in _BASELINES)):
         of_sets = [figures.values[f"f1_names_{key}{suffix}"] for key in _WDC]
         figures.add(f"f1_names_wdc{suffix}", float(np.mean(of_sets)))
@@ -94,27 +96,6 @@ def _any_bundle(work: Path) -> Path:
         catalens("train", shop / "manifest.csv", "--run", run, "--recipe", "probe")
         catalens("export", run, bundle)
     return bundle
-
-
-def _add(
-    figures: Figures,
-    key: str,
-    learn: Sequence[Pair],
-    judge: Sequence[Pair],
-    learnt: Floats,
-    judged: Floats,
-) -> None:
-    """The F1 at the threshold that is best on the pairs learnt from."""
-    precision, recall, thresholds = precision_recall_curve(_same(learn), learnt)
-    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-9)
-    threshold = thresholds[f1[:-1].argmax()]
-    f1_here = f1_score(_same(judge), judged >= threshold)
-    figures.add(key, f1_here, _interval(judge, judged, threshold))
-
-
-def _interval(pairs: Sequence[Pair], scores: Floats, threshold: float) -> tuple[float, float]:
-    said = np.column_stack([_same(pairs), scores >= threshold])
-    return bootstrap_interval(lambda drawn: float(f1_score(drawn[:, 0], drawn[:, 1])), said, 500)
 
 
 def _same(pairs: Sequence[Pair]) -> NDArray[np.bool_]:

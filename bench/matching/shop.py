@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from rapidfuzz import fuzz
 from scipy.fft import dctn
-from sklearn.metrics import f1_score, precision_recall_curve
 
-from bench.figures import Figures, bootstrap_interval, share_interval
+from bench.figures import Figures, share_interval
+from bench.matching.f1 import add_f1
 from bench.steps import catalens
 from catalog.manifest import Row
 from catalog.match import score_pair
@@ -63,14 +63,7 @@ def measure_shop(figures: Figures, work: Path) -> None:
         "f1_shop_perceptual_hash": _perceptual_hash,
     }
     for key, score in scores.items():
-        threshold = _best_threshold(learn, score(learn))
-        said = score(judge) >= threshold
-        columns = np.column_stack([_same(judge), said])
-        f1 = float(f1_score(_same(judge), said))
-        interval = bootstrap_interval(
-            lambda drawn: float(f1_score(drawn[:, 0], drawn[:, 1])), columns, 300
-        )
-        figures.add(key, f1, interval)
+        add_f1(figures, key, _same(learn), score(learn), _same(judge), score(judge))
     _candidates(figures, work, shop)
 
 
@@ -100,12 +93,6 @@ def _seen(bundle: Bundle, pairs: Pairs) -> list[SeenPair]:
 
 def _same(pairs: Sequence[SeenPair]) -> NDArray[np.bool_]:
     return np.array([one.pair.same for one in pairs])
-
-
-def _best_threshold(pairs: Sequence[SeenPair], scores: Floats) -> float:
-    precision, recall, thresholds = precision_recall_curve(_same(pairs), scores)
-    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-9)
-    return float(thresholds[f1[:-1].argmax()])
 
 
 def _alone(bundle: Bundle, pairs: Sequence[SeenPair], side: str) -> Floats:

@@ -130,7 +130,8 @@ def duplicates(
         report: the HTML page to write.
         bundle: directory of a bundle that fit-matching made: it says when two products are one.
             Without it, those are that share a photo, or have nearly one picture and one name.
-        table: also write the groups as CSV: group, score, shares_photo, id, name, category.
+        table: also write the groups as CSV: group, score, shares_photo, amounts_differ, id, name,
+            category.
     """
     from catalog.duplicates.find import find_duplicates  # LanceDB takes seconds
     from catalog.duplicates.report import write_page, write_table

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.alike import connected, nearest
+from catalog.chunks import chunks
 from catalog.duplicates.picture import Thumbnail, difference, thumbnail
 from catalog.match import MatchModel, pair_score, score_pair
 from catalog.names import normalise
@@ -141,8 +142,7 @@ def _least_cosine(model: MatchModel) -> float:
 def _scored(
     catalog: Catalog, model: MatchModel, ids: Sequence[str], pairs: Sequence[tuple[int, int]]
 ) -> Iterator[_Link]:
-    for start in range(0, len(pairs), _READ_AT_ONCE):
-        some = pairs[start : start + _READ_AT_ONCE]
+    for some in chunks(pairs, _READ_AT_ONCE):
         there = catalog.get_all(sorted({ids[place] for pair in some for place in pair}))
         thumbnails: dict[str, list[Thumbnail]] = {}
         for left, right in some:

@@ -10,6 +10,7 @@ from typing import Final
 
 from jinja2 import Environment
 
+from catalog.chunks import chunks
 from catalog.duplicates.find import Group
 from catalog.errors import CatalensError
 from catalog.images import jpeg_copy
@@ -69,8 +70,7 @@ def write_page(catalog: Catalog, groups: Sequence[Group], path: Path) -> None:
 
 
 def _shown(catalog: Catalog, groups: Sequence[Group]) -> Iterator[tuple[Group, list[_Shown]]]:
-    for start in range(0, len(groups), _READ_AT_ONCE):
-        some = groups[start : start + _READ_AT_ONCE]
+    for some in chunks(groups, _READ_AT_ONCE):
         wanted = [one for group in some for one in group.ids[:_MOST_MEMBERS]]
         there = catalog.get_all(wanted)
         for group in some:

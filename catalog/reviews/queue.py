@@ -9,6 +9,7 @@ from typing import Any, Final
 import pyarrow as pa
 from lancedb.table import Table
 
+from catalog.chunks import chunks
 from catalog.commits import commit
 from catalog.database import connect_to, open_or_create, open_table
 from catalog.errors import InvalidRequest
@@ -160,18 +161,18 @@ class Reviews:
     def _whole(self, statuses: Sequence[Status]) -> Iterator[list[Review]]:
         """Those of the statuses with their photos, the oldest first, a few hundred at a time."""
         order = [key for _, key in sorted(self._places(statuses))]
-        for start in range(0, len(order), _AT_ONCE):
-            some = order[start : start + _AT_ONCE]
+        for some in chunks(order, _AT_ONCE):
             found = {one.id: one for one in self._get_all(some, True)}
             yield [found[key] for key in some if key in found]
 
     def _get_all(self, ids: Sequence[str], with_photos: bool) -> list[Review]:
+        table = self._table
+        if table is None:
+            return []
         found: list[Review] = []
         columns = SCHEMA.names if with_photos else _WITHOUT_PHOTOS
-        for start in range(0, len(ids) if self._table else 0, _AT_ONCE):
-            some = ids[start : start + _AT_ONCE]
-            assert self._table is not None
-            query = self._table.search().where(equals("id", some)).select(columns)
+        for some in chunks(ids, _AT_ONCE):
+            query = table.search().where(equals("id", some)).select(columns)
             found += [Review.from_row(row) for row in query.limit(len(some)).to_list()]
         return found
 

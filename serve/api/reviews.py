@@ -50,20 +50,8 @@ async def queued(
     """The answer, kept for a person where it needs one; asked again, it is not written again."""
     if placed.decision == "auto":
         return placed
-    if known is None or (known.path, known.score) != (placed.path, placed.score):
-        await _keep(service, catalog, asked, product_id, review, known, placed)
-    return placed.model_copy(update={"review": review})
-
-
-async def _keep(
-    service: Service,
-    catalog: CatalogDoor,
-    asked: Asked,
-    product_id: str | None,
-    review: str,
-    known: Review | None,
-    placed: CategorizeAnswer,
-) -> None:
+    if known is not None and (known.path, known.score) == (placed.path, placed.score):
+        return placed.model_copy(update={"review": review})
     await catalog.keep_review(
         Review(
             id=review,
@@ -79,6 +67,7 @@ async def _keep(
             created=datetime.now(UTC) if known is None else known.created,
         )
     )
+    return placed.model_copy(update={"review": review})
 
 
 def review_routes(service: Service) -> APIRouter:

@@ -8,6 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from catalog.metrics import surest_first
+
 _LABELLED_CLASSES = 40
 _BINS = 10
 _GREY = "#999"
@@ -90,9 +92,8 @@ def _reliability(axes: Axes, confidence: NDArray[np.float32], right: NDArray[np.
 
 
 def _selective(axes: Axes, confidence: NDArray[np.float32], right: NDArray[np.bool_]) -> None:
-    order = np.argsort(-confidence, kind="stable")
-    answered = np.arange(1, len(order) + 1)
-    axes.plot(answered / len(order), np.cumsum(right[order]) / answered)
+    _, so_far = surest_first(confidence, right)
+    axes.plot(np.arange(1, len(so_far) + 1) / len(so_far), so_far)
     axes.axhline(0.95, color=_GREY, linestyle="--")
     axes.set(
         title="how many can go unseen?",
