@@ -40,7 +40,13 @@ from catalog.pointer import Pointer, other_embedding
 from catalog.product import Product
 from catalog.rows import SUMMARY, embedding_columns, to_product, to_row
 from catalog.search import Hit
-from catalog.upkeep import VECTOR_INDEX_ABOVE, compact, ensure_vector_index, vector_index
+from catalog.upkeep import (
+    GRAPH_ABOVE,
+    VECTOR_INDEX_ABOVE,
+    compact,
+    ensure_vector_index,
+    vector_index,
+)
 
 _AT_ONCE: Final = 512  # products of one read, about 10 kB each with their photos
 
@@ -354,7 +360,9 @@ class Catalog:
         """
         return search.by_name(self._table, self._column, text, limit, predicate(where))
 
-    def maintain(self, vector_index_above: int = VECTOR_INDEX_ABOVE) -> bool:
+    def maintain(
+        self, vector_index_above: int = VECTOR_INDEX_ABOVE, graph_above: int = GRAPH_ABOVE
+    ) -> bool:
         """Compact, bring the indices up to date and drop versions older than an hour.
 
         For one process to call now and then, while others read and write.
@@ -362,12 +370,14 @@ class Catalog:
         Args:
             vector_index_above: products with an embedding above which an approximate index
                 replaces the exact search.
+            graph_above: products above which that index is a graph.
 
         Returns:
             False where those who write were faster again and again: it is for another time.
         """
         done = self.compact()
-        return ensure_vector_index(self._table, self._column, vector_index_above) and done
+        made = ensure_vector_index(self._table, self._column, vector_index_above, graph_above)
+        return made and done
 
     def compact(self) -> bool:
         """The same, without making an index that is not there."""

@@ -21,8 +21,9 @@ from catalog.names.categories import write_name_categories
 from catalog.tree import CategoryTree
 from train.backbones import create_backbone
 from train.choice import choose
-from train.cluster import STORAGE, ray_cluster, run_workers
+from train.cluster import ray_cluster
 from train.config import TrainConfig
+from train.launch import STORAGE, run_workers
 from train.name_categories import learn_name_categories
 from train.network import Architecture
 from train.photos import Photos, prepare_photos

@@ -37,7 +37,7 @@ def batch(
         config: how to score.
         columns: how to read the manifest.
     """
-    from train.cluster import ray_cluster  # Ray and torch take seconds
+    from train.cluster import ray_cluster  # Ray takes seconds
 
     rows = read_manifest(manifest, columns, needs=_NEEDS, bad_rows_file=bad_rows)
     if split is not None:

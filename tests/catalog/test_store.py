@@ -366,8 +366,9 @@ def test_any_printable_id_is_kept(catalog: Catalog, product_id: str) -> None:
     assert catalog.delete([product_id]) == 1
 
 
+@pytest.mark.parametrize("graph_above", [1_000, 10_000], ids=["graph", "all compared"])
 def test_the_index_agrees_with_the_exact_search_and_later_puts_need_no_reindex(
-    catalog: Catalog, uri: str
+    catalog: Catalog, uri: str, graph_above: int
 ) -> None:
     stored = vectors(1500)
     catalog.put(
@@ -377,7 +378,7 @@ def test_the_index_agrees_with_the_exact_search_and_later_puts_need_no_reindex(
     queries = vectors(20, seed=5)
     exact = [catalog.search_image(query, 10) for query in queries]
     filtered = ids_of(catalog.search_image(queries[0], 10, {"category": "C/3"}))
-    catalog.maintain(vector_index_above=1_000)
+    catalog.maintain(vector_index_above=1_000, graph_above=graph_above)
     indices = {index.name: index for index in catalog._table.list_indices()}
     assert set(indices) == {"name_idx", f"embedding_{EMBEDDING_ID[:12]}_idx"}
     assert indices["name_idx"].num_unindexed_rows == 0
@@ -398,6 +399,25 @@ def test_the_index_agrees_with_the_exact_search_and_later_puts_need_no_reindex(
     assert set(ids_of(reader.search_name("slipper"))) == {"late", "p7"}
     assert "p7" not in ids_of(reader.search_image(stored[7], 5))
     assert ids_of(reader.search_name("shoe 7 none", 1)) == ["none"]
+
+
+def test_a_catalog_that_grows_gets_a_graph_and_keeps_it(catalog: Catalog) -> None:
+    def index() -> str:
+        return next(
+            one.index_type for one in catalog._table.list_indices() if one.name != "name_idx"
+        )
+
+    stored = vectors(600)
+    catalog.put([Product(f"p{n}", embedding=v) for n, v in enumerate(stored[:400])])
+    catalog.maintain(vector_index_above=300, graph_above=500)
+    assert index() == "IvfSq"
+    catalog.put([Product(f"p{n}", embedding=v) for n, v in enumerate(stored)])
+    catalog.maintain(vector_index_above=300, graph_above=500)
+    assert index() == "IvfHnswSq"
+    catalog.delete([f"p{n}" for n in range(300)])
+    catalog.maintain(vector_index_above=200, graph_above=500)
+    assert index() == "IvfHnswSq"
+    assert ids_of(catalog.search_image(stored[555], 1)) == ["p555"]
 
 
 def test_an_empty_catalog_can_be_maintained(catalog: Catalog) -> None:
