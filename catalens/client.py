@@ -66,6 +66,7 @@ class Client:
 
     Args:
         url: of the server.
+        key: API key, where the server asks for one.
         timeout: of one call, seconds.
         transport: for tests.
     """
@@ -74,10 +75,14 @@ class Client:
         self,
         url: str,
         *,
+        key: str | None = None,
         timeout: float = 60.0,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._http = httpx.Client(base_url=url, timeout=timeout, transport=transport)
+        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        self._http = httpx.Client(
+            base_url=url, headers=headers, timeout=timeout, transport=transport
+        )
 
     def __enter__(self) -> "Client":
         return self

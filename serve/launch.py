@@ -25,6 +25,7 @@ from catalog.store import Catalog
 from inference.bundle import read_bundle
 from inference.session import Session, cores
 from serve import haproxy
+from serve.access.keys import read_keys
 from serve.config import ServeConfig
 from serve.ports import free_ports
 from serve.problems import NotReady
@@ -33,6 +34,7 @@ from serve.settings import read_settings
 _READY_WITHIN_S: Final = 120.0
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _NAME: Final = "catalens"
+_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 _LOGS: Final = "Its logs are in /tmp/ray/session_latest/logs/serve."
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -74,7 +76,9 @@ def check(bundle: str, config: ServeConfig) -> None:
     Raises:
         CatalensError: as `serve_bundle` says.
     """
-    read_settings()
+    settings = read_settings()
+    if settings.api_keys is not None:
+        read_keys(Path(settings.api_keys))
     if config.replicas < 1:
         raise InvalidRequest(
             f"{config.replicas} replicas.", where="--replicas", fix="Give 1 or more."
@@ -253,6 +257,8 @@ def _tell(console: Console, address: str, bundle: str, config: ServeConfig, seco
     if config.catalog is not None:
         console.print(f"  catalog   {config.catalog}")
     console.print(f"  calls     {address}/docs")
+    if read_settings().api_keys is None and config.host not in _LOOPBACK:
+        console.print("  [yellow]open      to all who can reach it: no API keys are set[/yellow]")
     console.print(
         f"  try       curl -H 'Content-Type: image/jpeg' --data-binary @photo.jpg "
         f"{address}/v1/classify",

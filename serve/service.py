@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from catalog.errors import CatalensError, CatalogMissing
+from catalog.errors import CatalensError, CatalogMissing, InvalidRequest
 from catalog.images import COPY_SIDE, ImageLimits, jpeg_copy
 from serve.catalog_door import CatalogDoor
 from serve.model import Hardware, ServedModel
+from serve.photo_urls import PhotoFetcher
 from serve.settings import Settings
 from serve.swap import ModelSlot
 from serve.watch import NOBODY, Watch
@@ -38,6 +39,9 @@ class Service:
         self.served_catalog = catalog
         self._decoders = ThreadPoolExecutor(settings.decode_threads or settings.cores, "decode")
         self._limits = ImageLimits(max_bytes=settings.max_photo_bytes)
+        self._fetcher: PhotoFetcher | None = None
+        if settings.image_hosts:
+            self._fetcher = PhotoFetcher(settings.image_hosts, settings.max_photo_bytes)
         self.slot = ModelSlot(
             load=lambda uri: ServedModel(uri, settings, hardware),
             start=lambda model: model.start(self._decoders, watch),
@@ -66,6 +70,20 @@ class Service:
                 fix="Start it with one: `catalens serve BUNDLE --catalog CATALOG`.",
             )
         return self.served_catalog
+
+    async def fetch(self, url: str, where: str) -> bytes:
+        """The photo at a URL; see `PhotoFetcher.fetch`.
+
+        Raises:
+            InvalidRequest: URLs are not enabled, or as there.
+        """
+        if self._fetcher is None:
+            raise InvalidRequest(
+                "image URLs are not enabled on this server.",
+                where=where,
+                fix="Send the photo itself as `image`, in base64.",
+            )
+        return await self._fetcher.fetch(url, where)
 
     async def small_copies(self, photos: Sequence[bytes]) -> tuple[bytes, ...]:
         """The JPEG copies that the catalog keeps."""

@@ -1,10 +1,24 @@
 """The limits of a replica, from the environment (`CATALENS_MAX_QUEUE=512`), checked at start."""
 
-from pydantic import Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pathlib import Path
+from typing import Annotated
+
+import limits
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from catalog.errors import InvalidRequest
 from inference.session import cores
+from serve.access.audit import STDOUT
+
+
+def _split(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
 class Settings(BaseSettings):
@@ -26,6 +40,13 @@ class Settings(BaseSettings):
         max_photo_bytes: encoded size of one photo at most.
         max_body_bytes: size of a body with several photos, or with JSON, at most.
         maintain_every_s: seconds between two rounds of compacting the live catalog.
+        api_keys: file of the API keys (`catalens new-key`); without one everybody may call.
+        rate_limit: requests that a key may make of a replica, such as 100/second, unless its entry
+            in the file says another number.
+        audit_log: file, or - for standard output, that gets a line for each call that writes.
+        image_hosts: hosts, separated by commas, from which `image_url` is fetched, such as
+            cdn.shop.example,*.img.example; without any it is refused.
+        cors_origins: origins, separated by commas, whose pages may call from a browser.
     """
 
     model_config = SettingsConfigDict(env_prefix="CATALENS_", frozen=True, extra="forbid")
@@ -43,11 +64,29 @@ class Settings(BaseSettings):
     max_photo_bytes: int = Field(default=20 * 2**20, ge=1)
     max_body_bytes: int = Field(default=64 * 2**20, ge=1)
     maintain_every_s: float = Field(default=60.0, gt=0)
+    api_keys: str | None = None
+    rate_limit: str | None = None
+    audit_log: str | None = None
+    image_hosts: Names = ()
+    cors_origins: Names = ()
 
     @property
     def runs(self) -> int:
         """Runs of the graph on the CPU at a time."""
         return max(1, self.cores // self.threads)
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _can_be_read(cls, rate: str | None) -> str | None:
+        if rate is not None:
+            limits.parse(rate)
+        return rate
+
+    @field_validator("api_keys", "audit_log")
+    @classmethod
+    def _absolute(cls, path: str | None) -> str | None:
+        """Replicas have another working directory."""
+        return path if path in (None, STDOUT) else str(Path(path).absolute())
 
     @model_validator(mode="after")
     def _agree(self) -> "Settings":
@@ -66,6 +105,8 @@ class Settings(BaseSettings):
                 f"max_ongoing_requests is {self.max_ongoing_requests} and max_queue + max_batch "
                 f"{self.max_queue + self.max_batch}: Ray would refuse before the queue is full"
             )
+        if self.rate_limit is not None and self.api_keys is None:
+            raise ValueError("rate_limit is per API key, and api_keys names no file of them")
         return self
 
 

@@ -192,6 +192,17 @@ COMMANDS = (
         ("catalens serve shop-bundle --catalog shop-catalog --port 8000",),
     ),
     Command(
+        "new-key",
+        "serving:new_key",
+        "Make an API key: its hash goes into a file, and the key is shown this once.\n\n"
+        "A server with CATALENS_API_KEYS=FILE answers those who send one; it reads the file anew "
+        "when it changes. To take a key back, delete its entry.",
+        (
+            "catalens new-key feed-import --scope write --file keys.json",
+            "CATALENS_API_KEYS=keys.json catalens serve shop-bundle --host 0.0.0.0",
+        ),
+    ),
+    Command(
         "classify",
         "asking:classify",
         "Say which category each photo shows.",

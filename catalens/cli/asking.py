@@ -1,6 +1,7 @@
 """`classify`, `compare` and `categorize`: one question, to a bundle or to a server."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from catalog.tables import read_bytes
 
 Json = Annotated[bool, Parameter(name="--json")]
 
+_KEY = "CATALENS_API_KEY"
 _OF_ONE_PHOTO = (InvalidImage.type, ImageTooLarge.type)
 
 
@@ -143,7 +145,7 @@ def _asked(bundle_or_url: str, catalog: str | None = None) -> Iterator[LocalBund
             "the server has a catalog of its own.", where="--catalog", fix="Leave it out."
         )
     try:
-        with Client(bundle_or_url) as client:
+        with Client(bundle_or_url, key=os.environ.get(_KEY)) as client:
             yield client
     except ClientError as error:
         where = error.where or bundle_or_url

@@ -1,8 +1,10 @@
-"""`serve`: a bundle over HTTP."""
+"""`serve` and `new-key`: a bundle over HTTP, and who may call."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
+from rich.console import Console
 
 from serve.config import ServeConfig
 
@@ -22,3 +24,26 @@ def serve(
     from serve.launch import serve_bundle
 
     serve_bundle(bundle, config)
+
+
+def new_key(
+    name: str,
+    /,
+    *,
+    file: Path,
+    scope: Literal["read", "write"] = "read",
+    rate: str | None = None,
+) -> None:
+    """Make an API key.
+
+    Args:
+        name: of who will call with it.
+        file: of the keys; it is made if it is not there.
+        scope: write may change the catalog, read everything else.
+        rate: requests that it may make of a replica, such as 100/second.
+    """
+    from serve.access.keys import create_key
+
+    key = create_key(file, name, scope, rate)
+    Console(stderr=True).print(f"{name} may {scope}; {file} holds the hash of its key:")
+    print(key)  # noqa: T201 - the one thing that is for a pipe

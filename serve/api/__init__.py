@@ -1,11 +1,17 @@
 """The HTTP API of a replica, built around its service; needs no Ray."""
 
 from importlib.metadata import version
+from pathlib import Path
 
 from fastapi_offline import FastAPIOffline
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from serve import problems
+from serve.access.audit import AuditLog
+from serve.access.guard import Guard
+from serve.access.headers import SecurityHeaders
+from serve.access.keys import KeyRing
 from serve.api.classify import ClassifyFirst, classify_routes
 from serve.api.documented import document
 from serve.api.facts import fact_routes
@@ -39,4 +45,18 @@ def create_api(service: Service) -> ASGIApp:
     for routes in _ROUTES:
         api.include_router(routes(service))
     document(api)
-    return problems.LastResort(ClassifyFirst(api, service), service.watch)
+    settings = service.settings
+    app: ASGIApp = Guard(
+        ClassifyFirst(api, service),
+        None if settings.api_keys is None else KeyRing(Path(settings.api_keys)),
+        settings.rate_limit,
+        None if settings.audit_log is None else AuditLog(settings.audit_log),
+    )
+    if settings.cors_origins:
+        app = CORSMiddleware(
+            app,
+            allow_origins=settings.cors_origins,
+            allow_methods=("GET", "POST", "PUT", "DELETE"),
+            allow_headers=("Authorization", "X-API-Key", "Content-Type", "Accept"),
+        )
+    return problems.LastResort(SecurityHeaders(app), service.watch)

@@ -19,6 +19,7 @@ from serve.bodies import (
     unsupported,
 )
 from serve.problems import of_validation
+from serve.service import Service
 from serve.settings import Settings
 
 _JSON: Final = "application/json"
@@ -92,18 +93,15 @@ async def read_body(
     raise unsupported(found, f"{_JSON} or {_FORM}" if forms else _JSON)
 
 
-def of_body(product: ProductBody, settings: Settings, where: str = "") -> Asked:
-    """The product of a JSON body; ``where`` ends in a point."""
-    if product.image_url is not None:
-        raise InvalidRequest(
-            "image URLs are not enabled on this server.",
-            where=f"{where}image_url",
-            fix="Send the photo itself as `image`, in base64.",
-        )
-    photos: tuple[bytes, ...] = ()
+async def of_body(product: ProductBody, service: Service, where: str = "") -> Asked:
+    """The product of a JSON body, its photo fetched; ``where`` ends in a point."""
+    photos: list[bytes] = []
     if product.image is not None:
-        photos = (decode_base64(product.image, settings.max_photo_bytes, f"{where}image"),)
-    return _asked(product.name, photos, where)
+        limit = service.settings.max_photo_bytes
+        photos.append(decode_base64(product.image, limit, f"{where}image"))
+    if product.image_url is not None:
+        photos.append(await service.fetch(product.image_url, f"{where}image_url"))
+    return _asked(product.name, tuple(photos), where)
 
 
 def of_form(form: Form, where: str = "") -> Asked:

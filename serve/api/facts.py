@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse
 
 from catalog.moves import moved
 from catalog.tree import ancestors
+from serve.access.audit import note
 from serve.api.asked import read_body
 from serve.api.documented import answer, body
 from serve.api.schemas import (
@@ -46,6 +47,7 @@ def fact_routes(service: Service) -> APIRouter:
         catalog = service.catalog
         asked = await read_body(request, MoveBody, service.settings)
         assert isinstance(asked, MoveBody)
+        note(request.scope, old=asked.old, new=asked.new)
         return MoveAnswer(products=await catalog.move_category(asked.old, asked.new))
 
     @router.get("/v1/model", responses=answer(ModelAnswer))

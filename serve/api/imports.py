@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect
 
 from catalog.errors import CatalensError, Overloaded
 from catalog.product import check_id
+from serve.access.audit import note
 from serve.api.asked import of_body
 from serve.api.documented import answer
 from serve.api.products import store
@@ -59,6 +60,7 @@ def import_routes(service: Service) -> APIRouter:
             if group.subgroup(ClientDisconnect) is not None:
                 raise ClientDisconnect from group
             raise
+        note(request.scope, stored=importing.stored, refused=importing.refused)
         importing.problems.sort(key=lambda one: one.line)
         return ImportAnswer(
             stored=importing.stored,
@@ -108,7 +110,7 @@ class _Import:
             await asyncio.wait([before])
         while True:
             try:
-                asked = of_body(product, self._service.settings)
+                asked = await of_body(product, self._service)
                 await store(
                     self._service,
                     self._catalog,

@@ -50,8 +50,8 @@ def match_routes(service: Service) -> APIRouter:
         if isinstance(found, Form):
             left, right = of_form(found, "left."), of_form(found, "right.")
         else:
-            left = of_body(found.left, service.settings, "left.")
-            right = of_body(found.right, service.settings, "right.")
+            left = await of_body(found.left, service, "left.")
+            right = await of_body(found.right, service, "right.")
         require_something(left, "left")
         require_something(right, "right")
         model = service.model
@@ -84,7 +84,7 @@ def match_routes(service: Service) -> APIRouter:
         if isinstance(found, Form):
             asked, product_id = of_form(found), found.texts.get("id")
         else:
-            asked = of_body(found.product, service.settings, "product.")
+            asked = await of_body(found.product, service, "product.")
             product_id = found.id
         require_something(asked)
         if product_id is not None:

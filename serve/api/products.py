@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 from catalog.errors import InvalidRequest, UnknownProduct
 from catalog.match import MatchModel, score_pair
 from catalog.product import Product, check_id
+from serve.access.audit import note
 from serve.api.asked import Asked, json_part, of_body, of_form, read_body, require_something
 from serve.api.documented import answer, body
 from serve.api.schemas import (
@@ -48,8 +49,9 @@ def product_routes(service: Service) -> APIRouter:
             asked, category = of_form(found), found.texts.get("category")
             attributes = json_part(found, "attributes", _ATTRIBUTES) or {}
         else:
-            asked, category = of_body(found, service.settings), found.category
+            asked, category = await of_body(found, service), found.category
             attributes = found.attributes
+        note(request.scope, product=product_id, category=category, photos=len(asked.photos))
         return _shown(await store(service, catalog, product_id, asked, category, attributes))
 
     @router.get("/v1/products/{product_id:path}", responses=answer(ProductAnswer))
@@ -65,8 +67,9 @@ def product_routes(service: Service) -> APIRouter:
         status_code=204,
         responses={"default": answer(ProductAnswer)["default"]},
     )
-    async def delete(product_id: str) -> Response:
+    async def delete(product_id: str, request: Request) -> Response:
         """Remove a product."""
+        note(request.scope, product=product_id)
         if not await service.catalog.delete(check_id(product_id)):
             raise _unknown(product_id)
         return Response(status_code=204)
@@ -133,7 +136,7 @@ async def _read_search(request: Request, service: Service) -> tuple[Asked, Searc
     if not isinstance(found, Form):
         if found.product is None:
             return Asked(None, (), ()), found
-        asked = of_body(found.product, service.settings, "product.")
+        asked = await of_body(found.product, service, "product.")
         return require_something(asked), found
     limit = found.texts.get("limit", "10")
     if not limit.isdecimal() or not 1 <= int(limit[:4]) <= 100:

@@ -10,6 +10,7 @@ from catalog.errors import InvalidRequest, UnknownReview
 from catalog.product import Product
 from catalog.reviews.export import to_csv, to_xlsx
 from catalog.reviews.record import Review, Status
+from serve.access.audit import note
 from serve.api.asked import Asked, read_body
 from serve.api.documented import answer, body
 from serve.api.schemas import (
@@ -117,7 +118,7 @@ def review_routes(service: Service) -> APIRouter:
         return Response(photos[number], media_type="image/jpeg")
 
     @router.post("/v1/reviews/{review}:accept", responses=answer(ReviewAnswer))
-    async def accept(review: str) -> ReviewAnswer:
+    async def accept(review: str, request: Request) -> ReviewAnswer:
         """Say that the answer is right; the product is filed there."""
         found = await service.catalog.review(review)
         if found.path is None:
@@ -126,6 +127,7 @@ def review_routes(service: Service) -> APIRouter:
                 where=f"review {review[:40]!r}",
                 fix="Correct it instead.",
             )
+        note(request.scope, product=found.product_id, category=found.path)
         return await _decide(service, found, found.path)
 
     @router.post(
@@ -137,12 +139,15 @@ def review_routes(service: Service) -> APIRouter:
         """Say where the product belongs; the next search finds it there."""
         given = await read_body(request, CorrectBody, service.settings)
         assert isinstance(given, CorrectBody)
-        return await _decide(service, await service.catalog.review(review), given.path)
+        found = await service.catalog.review(review)
+        note(request.scope, product=found.product_id, category=given.path)
+        return await _decide(service, found, given.path)
 
     @router.post("/v1/reviews/{review}:undo", responses=answer(ReviewAnswer))
-    async def undo(review: str) -> ReviewAnswer:
+    async def undo(review: str, request: Request) -> ReviewAnswer:
         """Take back what was said; the product is again what it was."""
         found = await service.catalog.undo(review)
+        note(request.scope, product=found.product_id)
         return _shown(found)
 
     return router

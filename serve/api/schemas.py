@@ -20,7 +20,7 @@ class ProductBody(_Body):
 
     name: str | None = Field(None, max_length=1_000)
     image: str | None = Field(None, description="the photo's bytes as base64")
-    image_url: str | None = Field(None, description="refused: not enabled on this server")
+    image_url: str | None = Field(None, description="of a host that this server allows")
 
 
 class StoredProductBody(ProductBody):
