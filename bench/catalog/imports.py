@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from bench.catalog.rates import large_manifest, measure_rate, probe_bundle
+from bench.catalog.rates import large_manifest, measure_rates, probe_bundle
 from bench.figures import Figures
 from catalog.manifest import ManifestConfig, read_manifest
 from inference.importer import import_manifest
@@ -25,11 +25,11 @@ def measure_imports(figures: Figures, work: Path) -> None:
     manifest = read_manifest(str(large_manifest(work)), ManifestConfig())
     place = work / "imported"
 
-    def job(_: int) -> float:
+    def job() -> dict[str, float]:
         shutil.rmtree(place, ignore_errors=True)
         report = import_manifest(bundle, manifest, str(place), device="cpu")
-        return report.photos / report.seconds
+        return {"import": report.photos / report.seconds}
 
-    measure_rate(figures, "import", bundle, job, _ROUNDS)
+    measure_rates(figures, bundle, job, _ROUNDS)
     again = import_manifest(bundle, manifest, str(place), device="cpu")
     figures.add("import_repeated_photos_per_second", again.photos / again.seconds)

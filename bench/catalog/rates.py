@@ -1,7 +1,8 @@
 """Photos per second of a job beside the in-process ceiling, in rounds that take turns."""
 
 import csv
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -41,32 +42,30 @@ def _rows() -> list[Row]:
     return [*FASHION.rows("train").rows, *FASHION.rows("val").rows]
 
 
-def measure_rate(
-    figures: Figures, key: str, bundle: Bundle, job: Callable[[int], float], rounds: int
+def measure_rates(
+    figures: Figures, bundle: Bundle, job: Callable[[], Mapping[str, float]], rounds: int
 ) -> None:
-    """Add ``key``_of_ceiling, and both rates.
+    """Add ``..._of_ceiling`` of each rate, and the rates.
 
     Args:
         figures: to add to.
-        key: of the figures.
         bundle: whose fp32 graph the job runs.
-        job: does the job and returns its photos per second; given the number of the round.
+        job: does the job and returns photos per second, by the key of the figures.
         rounds: of job and ceiling in turn.
     """
     files = [row.image or "" for row in _rows()[:_CEILING_PHOTOS]]
-    ours: list[float] = []
-    ceilings: dict[str, list[float]] = {}
-    for number in range(rounds):
+    ours: dict[str, list[float]] = defaultdict(list)
+    ceilings: dict[str, list[float]] = defaultdict(list)
+    for _ in range(rounds):
         found = measured_ceiling(bundle.directory, "fp32", "cpu", _CEILING_SECONDS, files)
-        for layout, rate in found.items():
-            ceilings.setdefault(layout, []).append(rate)
-        ours.append(job(number))
+        for kept, measured in ((ceilings, found), (ours, job())):
+            for key, rate in measured.items():
+                kept[key].append(rate)
     # The layout that is best over all rounds: the best of each round would be so by luck, too.
     ceiling = np.array(max(ceilings.values(), key=np.median))
-    ratios = np.array(ours) / ceiling
-    interval = None
-    if rounds > 1:
+    for key, rates in ours.items():
+        ratios = np.array(rates) / ceiling
         interval = bootstrap_interval(lambda drawn: float(np.median(drawn)), ratios)
-    figures.add(f"{key}_of_ceiling", float(np.median(ratios)), interval)
-    figures.add(f"{key}_photos_per_second", float(np.median(ours)))
-    figures.add(f"{key}_ceiling_photos_per_second", float(np.median(ceiling)))
+        figures.add(f"{key}_of_ceiling", float(np.median(ratios)), interval)
+        figures.add(f"{key}_photos_per_second", float(np.median(rates)))
+        figures.add(f"{key}_ceiling_photos_per_second", float(np.median(ceiling)))
