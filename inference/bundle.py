@@ -28,7 +28,7 @@ from catalog.pool import CategoriseWeights
 from catalog.tags import TagModel, read_tag_model
 from catalog.tree import CategoryTree
 
-_DOCUMENT = "bundle.json"
+DOCUMENT = "bundle.json"
 _PROTOTYPES = "prototypes.npy"
 _NAMES = "names.json"
 # Files that are copied as they are, by their field of the document.
@@ -226,12 +226,12 @@ def read_bundle(directory: Path | str) -> Bundle:
         InvalidBundle: missing, of another schema, or changed since it was written.
     """
     directory = Path(directory)
-    path = directory / _DOCUMENT
+    path = directory / DOCUMENT
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InvalidBundle(
-            f"no {_DOCUMENT} here, so it is no bundle.",
+            f"no {DOCUMENT} here, so it is no bundle.",
             where=str(directory),
             fix="`catalens export RUN BUNDLE` makes one.",
         ) from error
@@ -316,7 +316,7 @@ def write_bundle(
         kept["names"] = _kept(unfinished / _NAMES)
     draft = BundleDocument(version="", variants=variants, match=match.to_json(), **kept, **fields)
     document = draft.model_copy(update={"version": _version(draft.model_dump(mode="json"))})
-    (unfinished / _DOCUMENT).write_text(document.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    (unfinished / DOCUMENT).write_text(document.model_dump_json(indent=2) + "\n", encoding="utf-8")
     unfinished.rename(directory)
     return Bundle(directory, document)
 

@@ -32,7 +32,8 @@ class AppArguments(BaseModel):
     """What `serve run` may be given as NAME=VALUE.
 
     Attributes:
-        bundle: directory; the first value of the user config, through which it is replaced later.
+        bundle: directory or s3:// prefix; the first value of the user config, through which it is
+            replaced later. Not given where a configuration file has a user config.
         catalog: directory or s3:// prefix.
         device: auto, cpu, cuda or tensorrt.
         variant: auto, fp32, fp16 or int8; auto takes the fastest on the device.
@@ -44,7 +45,7 @@ class AppArguments(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    bundle: str
+    bundle: str | None = None
     catalog: str | None = None
     device: Device = "auto"
     variant: VariantName = "auto"
@@ -130,11 +131,14 @@ def app(args: AppArguments) -> serve.Application:
             logging_config=_QUIET,
         )(ServedCatalog)
         catalog = deployed.bind(_absolute(args.catalog), settings.maintain_every_s)
+    first = None
+    if args.bundle is not None:
+        first = UserConfig(bundle=_absolute(args.bundle)).model_dump()
     return serve.deployment(
         name="Classifier",
         num_replicas=args.replicas,
         ray_actor_options={"num_cpus": args.cpus, "num_gpus": args.hardware.gpus},
-        user_config=UserConfig(bundle=_absolute(args.bundle)).model_dump(),
+        user_config=first,
         max_ongoing_requests=settings.max_ongoing_requests,
         max_queued_requests=settings.max_ongoing_requests,
         health_check_period_s=_HEALTH_CHECK_S,

@@ -4,13 +4,13 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TypeVar
 
 from catalog.errors import CatalensError, EmbeddingMismatch
 from catalog.pointer import other_embedding
 from catalog.store import Catalog
-from inference.bundle import Bundle, read_bundle
+from inference.bundle import Bundle
+from inference.fetch import open_bundle
 from inference.session import cores
 
 _logger = logging.getLogger(__name__)
@@ -135,7 +135,7 @@ class Changeover:
         def progress(done: int, total: int) -> None:
             self.progress = done / max(1, total)
 
-        bundle: Bundle = read_bundle(Path(directory))
+        bundle: Bundle = open_bundle(directory)
         reindex(
             bundle,
             self.uri,

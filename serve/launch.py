@@ -22,11 +22,11 @@ from rich.console import Console
 
 from catalog.errors import InvalidRequest
 from catalog.store import Catalog
-from inference.bundle import read_bundle
+from inference.fetch import open_bundle
 from inference.session import Session, cores
 from serve import haproxy
 from serve.access.keys import read_keys
-from serve.config import ServeConfig
+from serve.launch_config import ServeConfig
 from serve.ports import free_ports
 from serve.problems import NotReady
 from serve.settings import read_settings
@@ -88,7 +88,7 @@ def check(bundle: str, config: ServeConfig) -> None:
     _check_port(config.host, config.port, "--port")
     if config.metrics_port is not None:
         _check_port("127.0.0.1", config.metrics_port, "--metrics-port")
-    found = read_bundle(bundle)
+    found = open_bundle(bundle)
     if config.catalog is not None:
         Catalog.open(config.catalog, found.document.embedding_id)
     Session(found, variant=config.variant, device=config.device, threads=1)

@@ -5,7 +5,6 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -15,10 +14,11 @@ from catalog.errors import InvalidBundle
 from catalog.images import ImageLimits, decode
 from catalog.product import mean_embedding
 from inference.answers import AnswerPolicy
-from inference.bundle import BundleDocument, read_bundle
+from inference.bundle import BundleDocument
 from inference.categoriser import Categoriser
 from inference.devices import Device, GpuConfig, VariantName
 from inference.explain import covered, explanation
+from inference.fetch import open_bundle
 from inference.session import Prediction, Session
 from serve.batching import Batcher
 from serve.settings import Settings
@@ -49,7 +49,7 @@ class ServedModel:
     Loading is slow and needs no event loop; `start` binds it to the running one.
 
     Args:
-        uri: the bundle's directory.
+        uri: the bundle's directory, or its place on S3 or GCS.
         settings: limits of the replica.
         hardware: what to run the graph on.
 
@@ -59,14 +59,8 @@ class ServedModel:
     """
 
     def __init__(self, uri: str, settings: Settings, hardware: Hardware) -> None:
-        if "://" in uri:
-            raise InvalidBundle(
-                "only bundles in a local directory can be served.",
-                where=uri,
-                fix="Copy it to this machine.",
-            )
         self.uri = uri
-        self._bundle = bundle = read_bundle(Path(uri))
+        self._bundle = bundle = open_bundle(uri)
         self.document: BundleDocument = bundle.document
         self.match_model = bundle.match_model
         self.policy = AnswerPolicy.of(bundle)

@@ -49,11 +49,23 @@ def test_imports_go_only_where_the_design_allows() -> None:
         ("inference/photos.py", "import train.config", "inference imports only catalog"),
         ("inference/photos.py", "import torch", "inference imports only catalog"),
         ("train/config.py", "import inference.session", "train imports only catalog"),
-        ("export/graph.py", "import serve.config", "export imports train, inference and catalog"),
-        ("serve/config.py", "import train.config", "serve imports only inference and catalog"),
-        ("serve/config.py", "import torch", "serve imports only inference and catalog"),
+        (
+            "export/graph.py",
+            "import serve.settings",
+            "export imports train, inference and catalog",
+        ),
+        (
+            "serve/settings.py",
+            "import train.config",
+            "serve imports only inference and catalog",
+        ),
+        ("serve/settings.py", "import torch", "serve imports only inference and catalog"),
         ("catalens/client.py", "import catalog.errors", "the client imports nothing of ours"),
-        ("catalens/sample/shop.py", "import serve.config", "the sample shop imports only catalog"),
+        (
+            "catalens/sample/shop.py",
+            "import serve.settings",
+            "the sample shop imports only catalog",
+        ),
     ],
 )
 def test_an_import_turned_around_is_noticed(

@@ -114,8 +114,8 @@ def main(bundle: str, *, port: int, replicas: int = 1) -> None:
         port: to listen on.
         replicas: of the classifier.
     """
-    from serve.config import ServeConfig
     from serve.launch import environment, serve_bundle
+    from serve.launch_config import ServeConfig
 
     config = ServeConfig(port=port, replicas=replicas, device="cpu")
     with tempfile.TemporaryDirectory(prefix="catalens-bench-") as scratch:

@@ -192,6 +192,18 @@ COMMANDS = (
         ("catalens serve shop-bundle --catalog shop-catalog --port 8000",),
     ),
     Command(
+        "promote",
+        "promoting:promote",
+        "Have a running application answer with another bundle, without a gap.\n\n"
+        "For what was deployed from a configuration file: by serve deploy, or on Kubernetes. If a "
+        "replica refuses the bundle, the one before is named again. To go back, promote that one.",
+        (
+            "catalens promote /data/bundles/second http://127.0.0.1:8000",
+            "catalens promote s3://shop/bundles/second https://catalens.shop.example \\",
+            "    --config k8s/overlays/aws/serve.yaml",
+        ),
+    ),
+    Command(
         "new-key",
         "serving:new_key",
         "Make an API key: its hash goes into a file, and the key is shown this once.\n\n"

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from rich.console import Console
 
-from serve.config import ServeConfig
+from serve.launch_config import ServeConfig
 
 
 def serve(

@@ -27,29 +27,11 @@ def catalog(uri: str) -> Catalog:
     return Catalog.create(uri, EMBEDDING_ID, DIMENSION)
 
 
-@pytest.fixture(scope="session")
-def s3_endpoint() -> Iterator[str]:
-    server_module = pytest.importorskip("moto.server", reason="moto[server] is not installed")
-    server = server_module.ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    yield "http://{}:{}".format(*server.get_host_and_port())
-    server.stop()
-
-
 @pytest.fixture(params=["disk", "s3"])
-def any_uri(request: pytest.FixtureRequest, uri: str, monkeypatch: pytest.MonkeyPatch) -> str:
+def any_uri(request: pytest.FixtureRequest, uri: str) -> str:
     if request.param == "disk":
         return uri
-    endpoint = request.getfixturevalue("s3_endpoint")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
-    boto3 = pytest.importorskip("boto3")
-    bucket = f"shop-{abs(hash(request.node.name))}"
-    boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1").create_bucket(Bucket=bucket)
-    return f"s3://{bucket}/catalog"
+    return f"{request.getfixturevalue('s3_bucket')}/catalog"
 
 
 BARRIER: Barrier  # of a worker process, so that all four start together

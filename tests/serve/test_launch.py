@@ -12,8 +12,8 @@ from catalog.errors import (
     InvalidRequest,
 )
 from catalog.store import Catalog
-from serve.config import ServeConfig
 from serve.launch import check, environment
+from serve.launch_config import ServeConfig
 from tests.serve.conftest import empty_catalog
 
 

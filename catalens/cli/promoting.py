@@ -1,0 +1,83 @@
+"""`promote`: another bundle for a running application."""
+
+import os
+from pathlib import Path
+
+from rich.console import Console
+
+from catalens.cli.markup import bold
+from catalog.errors import CatalensError, InvalidBundle
+
+_DASHBOARD = "http://127.0.0.1:8265"
+
+
+def promote(
+    bundle: str,
+    url: str,
+    /,
+    *,
+    config: Path | None = None,
+    dashboard: str | None = None,
+    wait: float = 600.0,
+) -> None:
+    """Have a running application answer with another bundle.
+
+    Args:
+        bundle: as the replicas reach it: a directory that is there for them, or s3://bucket/prefix.
+        url: of the application, to see what becomes of it.
+        config: the application's configuration file, to write the bundle into.
+        dashboard: of Ray; what runs is changed through it. Without a config it is
+            http://127.0.0.1:8265; with one and without this, the file is for you to apply.
+        wait: seconds, until all replicas must answer with the bundle.
+    """
+    from serve import promote
+
+    console = Console()
+    _verify(bundle, console)
+    if config is None:
+        before = promote.deploy_bundle(dashboard or _DASHBOARD, bundle)
+    else:
+        before = promote.write_bundle(config, bundle)
+        console.print(f"{bold(config)} names {bundle} instead of {before}.", soft_wrap=True)
+        if dashboard is None:
+            console.print(f"Apply it now, such as by: kubectl apply -k {config.parent}")
+        else:
+            promote.deploy_file(dashboard, config)
+    version = ""
+    try:
+        with console.status("Waiting for the replicas") as status:
+            for found, agreed in promote.watch(
+                url, bundle, wait, os.environ.get("CATALENS_API_KEY")
+            ):
+                version = found.version
+                status.update(f"{found.state}: {found.version}, {agreed} answers in a row")
+    except InvalidBundle as error:
+        _take_back(before, config, dashboard)
+        raise CatalensError(
+            error.what,
+            where=bundle,
+            fix=f"{before} goes on answering, and is named again.",
+        ) from error
+    console.print(f"{bold(url)} answers with {version}.", soft_wrap=True)
+    console.print(f"To go back: catalens promote {before} {url}", soft_wrap=True)
+
+
+def _verify(bundle: str, console: Console) -> None:
+    """Refuse a bundle that can be seen from here to be none."""
+    from inference.fetch import open_bundle
+
+    if "://" in bundle or Path(bundle).exists():
+        open_bundle(bundle)
+    else:
+        console.print(f"{bundle} is not on this machine; the replicas will verify it.")
+
+
+def _take_back(before: str, config: Path | None, dashboard: str | None) -> None:
+    from serve import promote
+
+    if config is None:
+        promote.deploy_bundle(dashboard or _DASHBOARD, before)
+        return
+    promote.write_bundle(config, before)
+    if dashboard is not None:
+        promote.deploy_file(dashboard, config)

@@ -1,0 +1,98 @@
+"""Bundles that lie on S3 or GCS: fetched whole into a directory of this machine, verified there."""
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+
+from catalog.errors import InvalidBundle
+from catalog.tables import open_filesystem
+from inference.bundle import DOCUMENT, Bundle, read_bundle
+
+_VERSION: Final = re.compile(r"[0-9a-f]{8,64}")
+_KEPT: Final = 4  # bundles; files of one that answers are read as they are first needed
+
+
+def open_bundle(uri: str, cache: Path | None = None) -> Bundle:
+    """The bundle at a path or URI; one that is elsewhere is fetched, unless it was before.
+
+    Args:
+        uri: local directory, ``s3://bucket/prefix`` or ``gs://bucket/prefix``.
+        cache: directory of what was fetched; below the user's own cache if not given.
+
+    Raises:
+        InvalidBundle: it cannot be fetched, or is not whole.
+    """
+    if "://" not in uri:
+        return read_bundle(uri)
+    place = cache or _default_cache()
+    try:
+        files, root = open_filesystem(uri)
+        with files.open_input_file(f"{root.rstrip('/')}/{DOCUMENT}") as file:
+            version = str(json.loads(file.read())["version"])
+        if not _VERSION.fullmatch(version):
+            raise InvalidBundle(f"its version {version[:40]!r} is none.")
+        fetched = place / version
+        if not _is_whole(fetched):
+            _fetch(files, root, fetched)
+    except InvalidBundle as error:
+        raise InvalidBundle(error.what, where=uri, fix=error.fix) from error
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        raise InvalidBundle(
+            f"it cannot be fetched ({str(error).splitlines()[0] if str(error) else error!r}).",
+            where=uri,
+            fix="Check the address and that this machine may read it.",
+        ) from error
+    os.utime(fetched)
+    _prune(place)
+    return read_bundle(fetched)
+
+
+def _default_cache() -> Path:
+    own = os.environ.get("XDG_CACHE_HOME")
+    return (Path(own) if own else Path.home() / ".cache") / "catalens" / "bundles"
+
+
+def _is_whole(directory: Path) -> bool:
+    try:
+        read_bundle(directory)
+    except InvalidBundle:
+        return False
+    return True
+
+
+def _fetch(files: pafs.FileSystem, root: str, place: Path) -> None:
+    """Fetch beside, then move into place: several processes may do so at once."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = place.parent / f".{place.name}.{uuid4().hex}"
+    unfinished.mkdir()
+    try:
+        pafs.copy_files(
+            root,
+            str(unfinished),
+            source_filesystem=files,
+            destination_filesystem=pafs.LocalFileSystem(),
+        )
+        read_bundle(unfinished)
+        if not _is_whole(place):
+            shutil.rmtree(place, ignore_errors=True)
+            try:
+                unfinished.rename(place)
+            except OSError:
+                if not _is_whole(place):  # another process was no faster
+                    raise
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _prune(place: Path) -> None:
+    """Forget all but those used last."""
+    fetched = [one for one in place.iterdir() if _VERSION.fullmatch(one.name)]
+    for old in sorted(fetched, key=lambda one: one.stat().st_mtime)[:-_KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
