@@ -1,0 +1,317 @@
+"""The manifests: valid, closed to strangers, and of one mind with the code."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import kubernetes_validate
+import pytest
+import ray
+import yaml
+
+from serve.launch import environment
+from serve.launch_config import ServeConfig
+from serve.settings import Settings
+from tests.k8s.builds import JOBS, OVERLAYS, PLACES, Resource, build, of_kind, pods, ray_cluster
+
+KUBERNETES = "1.33"
+_GO_ON = "$(test -d /data/runs/second && echo --resume)"
+CRDS = Path(os.environ.get("CATALENS_DATA", "../shared/data")) / "kuberay-crds"
+# Kinds of operators and clouds, whose schemas Kubernetes does not have.
+FOREIGN = ("ray.io/", "monitoring.coreos.com/", "networking.gke.io/", "cloud.google.com/")
+# Made by hand, see docs/kubernetes.md: they hold what belongs into no repository.
+SECRETS = {"catalens-redis", "catalens-api-keys", "catalens-tls"}
+
+places = pytest.mark.parametrize("place", PLACES)
+overlays = pytest.mark.parametrize("place", [f"overlays/{name}" for name in OVERLAYS])
+
+
+@places
+def test_kubernetes_takes_every_resource(place: str) -> None:
+    for one in (*build(place), *pods(place)):
+        if not one["apiVersion"].startswith(FOREIGN):
+            kubernetes_validate.validate(one, KUBERNETES, strict=True)
+        assert one["metadata"].get("namespace") == "catalens"
+
+
+@places
+def test_kuberay_takes_its_resources_and_knows_every_field(place: str) -> None:
+    if not CRDS.exists():
+        pytest.skip("the CRDs of KubeRay are not here")
+    (one,) = [one for one in build(place) if one["apiVersion"].startswith("ray.io/")]
+    schema = _schema(one["kind"])
+    jsonschema.Draft202012Validator(schema).validate(one)
+    assert list(_unknown(one, schema)) == []
+
+
+def _schema(kind: str) -> Resource:
+    crd = yaml.safe_load((CRDS / f"ray.io_{kind.lower()}s.yaml").read_text())
+    (version,) = [one for one in crd["spec"]["versions"] if one["name"] == "v1"]
+    found: Resource = _plain(version["schema"]["openAPIV3Schema"])
+    # A CRD leaves what all resources have to Kubernetes.
+    found["properties"]["metadata"] = {"type": "object", "additionalProperties": True}
+    return found
+
+
+def _plain(schema: Any) -> Any:
+    """A CRD's schema as JSON schema: quantities are numbers or text."""
+    if isinstance(schema, list):
+        return [_plain(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: _plain(value) for key, value in schema.items()}
+    if schema.get("x-kubernetes-int-or-string") is True:
+        found.pop("type", None)
+    return found
+
+
+def _unknown(value: Any, schema: Resource, where: str = "") -> Any:
+    """Fields that Kubernetes would drop in silence."""
+    if isinstance(value, list):
+        for place, one in enumerate(value):
+            yield from _unknown(one, schema.get("items", {}), f"{where}[{place}]")
+    open_ended = {"x-kubernetes-preserve-unknown-fields", "additionalProperties"} & schema.keys()
+    if not isinstance(value, dict) or open_ended:
+        return
+    properties = schema.get("properties", {})
+    for key, one in value.items():
+        if key in properties:
+            yield from _unknown(one, properties[key], f"{where}.{key}")
+        else:
+            yield f"{where}.{key}"
+
+
+@overlays
+def test_the_application_is_that_of_the_configuration_file(place: str) -> None:
+    (service,) = of_kind(place, "RayService")
+    name = "local" if place.endswith("local") else "gpu"
+    expected = yaml.safe_load(Path(f"serve/config/{name}.yaml").read_text())
+    found = yaml.safe_load(service["spec"]["serveConfigV2"])
+    (application,) = found["applications"]
+    # Where bundle and catalog lie is the overlay's own.
+    places_of_data = (application["args"], application["deployments"][0]["user_config"])
+    own = expected["applications"][0]
+    for mine, theirs in zip(
+        places_of_data, (own["args"], own["deployments"][0]["user_config"]), strict=True
+    ):
+        for key in ("catalog", "bundle"):
+            if key in theirs:
+                assert mine[key].partition("://")[2] or mine[key] == theirs[key]
+                theirs[key] = mine[key]
+    assert found == expected
+
+
+def test_local_and_gpu_hold_the_very_files() -> None:
+    for name in ("local", "gpu"):
+        copy = Path(f"k8s/overlays/{name}/serve.yaml").read_text()
+        assert copy == Path(f"serve/config/{name}.yaml").read_text()
+
+
+@places
+def test_what_a_pod_names_is_there(place: str) -> None:
+    made = {(one["kind"], one["metadata"]["name"]) for one in build(place)}
+    if place.startswith("jobs/"):  # which find what the overlay gpu has made
+        made |= {(one["kind"], one["metadata"]["name"]) for one in build("overlays/gpu")}
+    for pod in pods(place):
+        spec = pod["spec"]
+        needed = {("ServiceAccount", spec.get("serviceAccountName"))} - {("ServiceAccount", None)}
+        for volume in spec["volumes"]:
+            if "secret" in volume:
+                assert volume["secret"]["secretName"] in SECRETS
+            if "persistentVolumeClaim" in volume:
+                claim = volume["persistentVolumeClaim"]["claimName"]
+                needed.add(("PersistentVolumeClaim", claim))
+        for container in spec["containers"]:
+            for source in container.get("envFrom", ()):
+                needed.add(("ConfigMap", source["configMapRef"]["name"]))
+            mounted = {mount["name"] for mount in container["volumeMounts"]}
+            mounted -= {"data"} if "redis" in pod["metadata"]["name"] else set()  # its claim
+            assert mounted <= {volume["name"] for volume in spec["volumes"]}
+        assert needed <= made
+
+
+@places
+def test_no_container_may_do_more_than_it_must(place: str) -> None:
+    contexts = [
+        (pod["metadata"]["name"], pod["spec"].get("securityContext", {}), container)
+        for pod in pods(place)
+        for container in pod["spec"]["containers"]
+    ]
+    scaler = ray_cluster(place).get("autoscalerOptions")
+    if scaler is not None:
+        contexts.append(("autoscaler", contexts[0][1], scaler))
+    for name, pod, container in contexts:
+        own = container["securityContext"]
+        assert own["allowPrivilegeEscalation"] is False, name
+        assert own["readOnlyRootFilesystem"] is True, name
+        assert own["capabilities"] == {"drop": ["ALL"]}, name
+        assert pod["runAsNonRoot"] is True, name
+        assert pod["seccompProfile"] == {"type": "RuntimeDefault"}, name
+        assert container["resources"].keys() >= {"requests", "limits"}, name
+    for pod in pods(place):
+        spec = pod["spec"]
+        assert not spec.keys() & {"hostNetwork", "hostPID", "hostIPC"}
+        assert all("hostPath" not in volume for volume in spec["volumes"])
+        holds_token = pod["metadata"]["name"] == "head" and place.startswith("overlays/")
+        assert spec["automountServiceAccountToken"] is holds_token  # the autoscaler's
+
+
+def reachable(place: str, target: dict[str, str], caller: dict[str, str] | None) -> set[Any]:
+    """Ports of a pod that another may connect to; `all` for every one of them.
+
+    Args:
+        place: of the policies.
+        target: labels of the pod.
+        caller: labels of a pod in the same namespace; None for one in another.
+    """
+    ports: set[Any] = set()
+    for policy in of_kind(place, "NetworkPolicy"):
+        wanted = policy["spec"]["podSelector"].get("matchLabels", {})
+        if not wanted.items() <= target.items():
+            continue
+        for rule in policy["spec"].get("ingress", ()):
+            if "from" not in rule or any(_lets(peer, caller) for peer in rule["from"]):
+                ports |= {port["port"] for port in rule.get("ports", ())} or {"all"}
+    return ports
+
+
+def _lets(peer: Resource, caller: dict[str, str] | None) -> bool:
+    if caller is None and "namespaceSelector" not in peer:
+        return False
+    return peer["podSelector"].get("matchLabels", {}).items() <= (caller or {}).items()
+
+
+@overlays
+def test_a_stranger_reaches_the_api_of_the_workers_and_nothing_else(place: str) -> None:
+    stranger = {"app": "somebody"}
+    for pod in pods(place):
+        labels = pod["metadata"]["labels"]
+        expected = {8000} if labels.get("app.kubernetes.io/component") == "worker" else set()
+        for caller in (stranger, None):
+            assert reachable(place, labels, caller) == expected
+        # None that is not selected by a policy at all, which would be open.
+        assert any(
+            one["spec"]["podSelector"]["matchLabels"].items() <= labels.items()
+            for one in of_kind(place, "NetworkPolicy")
+        )
+
+
+@overlays
+def test_rays_pods_reach_each_other_and_redis_and_the_operator_the_dashboard(place: str) -> None:
+    head, worker, redis = (pod["metadata"]["labels"] for pod in pods(place))
+    for one in (head, worker):
+        for other in (head, worker):
+            assert "all" in reachable(place, one, other)
+        assert reachable(place, redis, one) == {6379}
+    operator = {"app.kubernetes.io/name": "kuberay-operator"}
+    assert 8265 in reachable(place, head, operator)
+    assert 6379 not in reachable(place, head, operator)
+
+
+@overlays
+def test_no_pod_reaches_the_metadata_of_its_node(place: str) -> None:
+    for policy in of_kind(place, "NetworkPolicy"):
+        for rule in policy["spec"].get("egress", ()):
+            for peer in rule.get("to", ()):
+                block = peer.get("ipBlock")
+                if block is not None and block["cidr"] == "0.0.0.0/0":
+                    assert "169.254.0.0/16" in block["except"]
+                elif block is not None:  # of Workload Identity, which gives the pod's own identity
+                    assert place == "overlays/gcp"
+
+
+@overlays
+def test_the_environment_is_that_of_catalens_serve(place: str, tmp_path: Path) -> None:
+    (found,) = [
+        one["data"]
+        for one in of_kind(place, "ConfigMap")
+        if one["metadata"]["name"].startswith("catalens-environment")
+    ]
+    own = environment(ServeConfig(), tmp_path)
+    differing = {key for key in found.keys() & own.keys() if found[key] != own[key]}
+    assert differing == {"RAY_SERVE_HAPROXY_BINARY_PATH"}  # of the image
+    settings = {name.removeprefix("CATALENS_").lower() for name in found if "CATALENS_" in name}
+    assert settings <= Settings.model_fields.keys()
+
+
+@places
+def test_ray_is_the_one_that_is_locked(place: str) -> None:
+    cluster = ray_cluster(place)
+    assert cluster["rayVersion"] == ray.__version__
+    assert cluster["authOptions"] == {"mode": "token"}
+
+
+@overlays
+def test_a_worker_has_room_for_a_replica(place: str) -> None:
+    (service,) = of_kind(place, "RayService")
+    (application,) = yaml.safe_load(service["spec"]["serveConfigV2"])["applications"]
+    (group,) = ray_cluster(place)["workerGroupSpecs"]
+    requests = group["template"]["spec"]["containers"][0]["resources"]["requests"]
+    arguments = application["args"]
+    assert float(requests["cpu"]) >= arguments["cpus"]
+    assert float(requests.get("nvidia.com/gpu", 0)) >= arguments.get("gpus", 0)
+    scaling = application["deployments"][0]["autoscaling_config"]
+    per_worker = int(float(requests["cpu"]) // arguments["cpus"])
+    assert scaling["max_replicas"] <= per_worker * group["maxReplicas"]
+    assert scaling["min_replicas"] <= per_worker * max(1, group["minReplicas"])
+
+
+def test_an_upgrade_that_follows_bit_by_bit_needs_few_more_gpus() -> None:
+    (service,) = of_kind("overlays/incremental", "RayService")
+    strategy = service["spec"]["upgradeStrategy"]
+    assert strategy["type"] == "NewClusterWithIncrementalUpgrade"
+    assert strategy["clusterUpgradeOptions"]["maxSurgePercent"] <= 25
+    assert of_kind("overlays/incremental", "Ingress") == []
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_a_job_runs_a_command_that_there_is(name: str) -> None:
+    from catalens.cli.app import COMMANDS, make_app
+
+    (job,) = of_kind(f"jobs/{name}", "RayJob")
+    commands = {command.name for command in COMMANDS}
+    entrypoint = job["spec"]["entrypoint"].replace(_GO_ON, "--resume")
+    for line in entrypoint.split("&&"):
+        program, command, *arguments = line.split()
+        assert program == "catalens"
+        assert command in commands
+        make_app().parse_args([command, *arguments], exit_on_error=False, print_error=False)
+
+
+# Checks that do not hold, and why.
+EXCEPTIONS = {
+    "CKV_K8S_43": "digests come from who builds and pushes the images (kustomize edit set image)",
+    "CKV_K8S_15": "local takes the image that `kind load` put on the node; the others pull always",
+    "CKV_K8S_38": "the head's token is the autoscaler's, which asks Kubernetes for pods",
+    "CKV_K8S_8": "the container that shows the audit log is a `tail`, which nobody waits for",
+    "CKV_K8S_9": "the same",
+    "CKV2_K8S_6": "a job's pods are closed by the policies of the overlay, which it is used with",
+}
+
+
+@places
+def test_checkov_finds_nothing(place: str, tmp_path: Path) -> None:
+    """It does not know Ray's kinds, so it is shown the pods that they lead to."""
+    file = tmp_path / "resources.yaml"
+    file.write_text(yaml.safe_dump_all([*build(place), *pods(place)]))
+    command = [".venv/bin/uv", "tool", "run", "--from", "checkov==3.3.30", "checkov"]
+    scan = subprocess.run(
+        [
+            *command,
+            *("-f", str(file), "--framework", "kubernetes", "--output", "json"),
+            *("--quiet", "--compact", "--skip-download", "--skip-check", ",".join(EXCEPTIONS)),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    report = json.loads(scan.stdout)
+    failed = [
+        f"{one['check_id']} {one['check_name']}: {one['resource']}"
+        for one in report["results"]["failed_checks"]
+    ]
+    assert failed == []
+    assert report["summary"]["passed"] > 50
