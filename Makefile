@@ -1,5 +1,5 @@
 # Everything a person or CI runs. `make setup` needs nothing but Python 3.11+ and make.
-.PHONY: setup demo test lint serve bench clean lock
+.PHONY: setup demo test lint k8s-check audit serve bench clean lock
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -26,6 +26,12 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+k8s-check: setup  ## manifests and images, part of `test`: built, against schemas, scanned
+	$(BIN)/python -m pytest tests/k8s
+
+audit: setup  ## known vulnerabilities of what requirements.lock names
+	$(BIN)/uv tool run --from pip-audit pip-audit --disable-pip --require-hashes -r requirements.lock
 
 serve: setup  ## BUNDLE=path [ARGS="--catalog path"]; the demo's own when none is named
 	$(BIN)/catalens serve $(or $(BUNDLE),demo/bundle --catalog demo/catalog) $(ARGS)

@@ -25,7 +25,7 @@ def test_a_share_of_a_gpu_is_a_share_of_its_memory(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the GPU's packages are for Linux")
 def test_nothing_but_the_driver_is_missing_for_a_gpu() -> None:
-    """What pip has installed is all that ONNX Runtime's CUDA provider loads, but NVIDIA's driver."""
+    """Pip installs all that ONNX Runtime's CUDA provider loads, but NVIDIA's driver."""
     if "CUDAExecutionProvider" not in ort.get_available_providers():
         pytest.skip("this ONNX Runtime is for CPUs")
     capi = Path(ort.__file__).parent / "capi"

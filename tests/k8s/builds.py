@@ -14,6 +14,12 @@ PLACES = tuple(f"overlays/{name}" for name in OVERLAYS) + tuple(f"jobs/{name}" f
 Resource = dict[str, Any]
 
 
+def run_tool(package: str, *command: str) -> subprocess.CompletedProcess[str]:
+    """A checker, in an environment of its own: its dependencies would hold up ours."""
+    tool = [".venv/bin/uv", "tool", "run", "--quiet", "--from", package, *command]
+    return subprocess.run(tool, capture_output=True, text=True, check=False)
+
+
 @cache
 def build(place: str) -> tuple[Resource, ...]:
     """The resources of a folder below k8s/."""
