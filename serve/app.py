@@ -6,7 +6,7 @@ over HTTP is answered where it arrives. `LiveCatalog` is the one process that wr
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 from ray.serve.schema import LoggingConfig
@@ -65,10 +65,17 @@ class UserConfig(BaseModel):
     """What may change while the application runs.
 
     Attributes:
-        bundle: directory of the bundle to serve.
+        bundle: directory of the bundle to serve, or its place on S3 or GCS.
+        shadow: that of a candidate, which sees a share of the photos to be classified; `/v1/model`
+            says how often it disagrees.
+        shadow_share: of the requests, from 0 to 1.
     """
 
+    model_config = ConfigDict(extra="forbid")
+
     bundle: str
+    shadow: str | None = None
+    shadow_share: float = Field(default=0.1, ge=0, le=1)
 
 
 @serve.ingress()
@@ -97,13 +104,21 @@ class Classifier:
         this returns at once, for meanwhile Ray keeps requests away; `/v1/model` says what became
         of it.
         """
-        uri = UserConfig.model_validate(user_config).bundle
         service = self._service
         assert service is not None
-        if service.slot.swap is None:
-            await service.first(uri)
-        else:
-            service.slot.follow(uri)
+        try:
+            wanted = UserConfig.model_validate(user_config)
+        except ValidationError as error:
+            if not service.slot.loaded:
+                raise
+            service.slot.refuse(str(user_config.get("bundle")), str(error))
+            return
+        known = service.slot.swap
+        if known is None:
+            await service.first(wanted.bundle)
+        elif known.bundle != wanted.bundle or known.state == "refused":
+            service.slot.follow(wanted.bundle)
+        service.shadow.follow(wanted.shadow, wanted.shadow_share)
 
     async def check_health(self) -> None:
         """Raise when the inference thread has ended, so that Ray replaces the replica."""

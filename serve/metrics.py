@@ -47,6 +47,11 @@ class ReplicaMetrics(Watch):
             "their deadline; abandoned, nobody waits any more.",
             ("outcome",),
         )
+        self._compared = Counter(
+            "catalens_shadow_photos",
+            "Photos that a candidate saw, by outcome: agreed, differed.",
+            ("outcome",),
+        )
         self._stages = Histogram(
             "catalens_stage_seconds",
             "Per photo waiting in the queue and decoding it, per batch running the graph.",
@@ -64,6 +69,7 @@ class ReplicaMetrics(Watch):
         self._waiting = 0
         self._answers: deque[tuple[str, int, float]] = deque()
         self._outcomes: deque[tuple[str, int]] = deque()
+        self._comparisons: deque[tuple[str, int]] = deque()
         self._seconds: deque[tuple[str, float]] = deque()
         self._runs: deque[int] = deque()
         threading.Thread(target=self._tell_always, name="metrics", daemon=True).start()
@@ -100,6 +106,10 @@ class ReplicaMetrics(Watch):
         """See `Watch`."""
         self._seconds.append(("decode", seconds))
 
+    def compared(self, agreed: bool) -> None:
+        """See `Watch`."""
+        self._comparisons.append(("agreed" if agreed else "differed", 1))
+
     def computed(self, waited_s: Sequence[float], seconds: float) -> None:
         """See `Watch`."""
         self._outcomes.append(("computed", len(waited_s)))
@@ -122,11 +132,15 @@ class ReplicaMetrics(Watch):
             self._latency.observe(seconds, {"call": call})
         for (call, status), count in requests.items():
             self._requests.inc(float(count), {"call": call, "status": str(status)})
-        photos: Tally[str] = Tally()
-        for outcome, count in _taken(self._outcomes):
-            photos[outcome] += count
-        for outcome, count in photos.items():
-            self._photos.inc(float(count), {"outcome": outcome})
+        for noted, counter in (
+            (self._outcomes, self._photos),
+            (self._comparisons, self._compared),
+        ):
+            photos: Tally[str] = Tally()
+            for outcome, count in _taken(noted):
+                photos[outcome] += count
+            for outcome, count in photos.items():
+                counter.inc(float(count), {"outcome": outcome})
         for stage, seconds in _taken(self._seconds):
             self._stages.observe(seconds, {"stage": stage})
         for count in _taken(self._runs):

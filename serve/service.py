@@ -11,6 +11,7 @@ from serve.catalog_door import CatalogDoor
 from serve.model import Hardware, ServedModel
 from serve.photo_urls import PhotoFetcher
 from serve.settings import Settings
+from serve.shadow import Shadow
 from serve.swap import ModelSlot
 from serve.watch import NOBODY, Watch
 
@@ -42,8 +43,13 @@ class Service:
         self._fetcher: PhotoFetcher | None = None
         if settings.image_hosts:
             self._fetcher = PhotoFetcher(settings.image_hosts, settings.max_photo_bytes)
+
+        def load(uri: str) -> ServedModel:
+            return ServedModel(uri, settings, hardware)
+
+        self.shadow = Shadow(load, lambda model: model.start(self._decoders, NOBODY), watch)
         self.slot = ModelSlot(
-            load=lambda uri: ServedModel(uri, settings, hardware),
+            load=load,
             start=lambda model: model.start(self._decoders, watch),
             prepare=self._fit_catalog,
         )

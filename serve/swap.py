@@ -87,14 +87,18 @@ class ModelSlot:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def refuse(self, uri: str, reason: str) -> None:
+        """What was asked for cannot be; the active model goes on answering."""
+        _logger.warning("bundle %s refused: %s", uri, reason)
+        self.swap = SwapState(state="refused", bundle=uri, reason=reason)
+
     async def _follow(self, uri: str) -> None:
         try:
             model = await self._loaded(uri, patient=True)
         except Exception as error:  # noqa: BLE001 - raising here would stop the replica
             reason = str(error) or type(error).__name__
-            _logger.warning("bundle %s refused: %s", uri, reason)
             if self._wanted(uri):
-                self.swap = SwapState(state="refused", bundle=uri, reason=reason)
+                self.refuse(uri, reason)
             return
         if self._wanted(uri):
             self._activate(model)

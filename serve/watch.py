@@ -31,6 +31,9 @@ class Watch:
     def decoded(self, seconds: float) -> None:
         """One photo was decoded."""
 
+    def compared(self, agreed: bool) -> None:
+        """A candidate saw a photo, and put it where the bundle that answers does, or elsewhere."""
+
     def computed(self, waited_s: Sequence[float], seconds: float) -> None:
         """A batch was run; for each of its photos, how long it waited before."""
 

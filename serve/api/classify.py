@@ -108,6 +108,8 @@ async def _classified(service: Service, request: Request, query: ClassifyQuery) 
         return await streamed.streamed(model, photos, names, query.top_k, query.level)
     prediction = await model.predict(photos, names)
     results = model.policy.answers(prediction, query.top_k, query.level)
+    if query.level is None:
+        service.shadow.offer(photos, names, results)
     if query.explain:
         path = results[0]["answer"]["path"]
         results[0]["explanation"] = await model.explain(photos[0], names[0], prediction, path)

@@ -70,6 +70,7 @@ def fact_routes(service: Service) -> APIRouter:
             provenance=document.provenance,
             catalog=None if facts is None else CatalogAnswer(**vars(facts)),
             swap=service.slot.swap or SwapState(state="active", bundle=active.uri),
+            shadow=service.shadow.state,
         )
 
     @router.get("/healthz", responses=answer(Health))

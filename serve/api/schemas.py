@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from serve.problems import Problem
+from serve.shadow import ShadowState
 from serve.swap import SwapState
 
 Verdict = Literal["auto", "review", "unknown"]
@@ -301,6 +302,7 @@ class ModelAnswer(BaseModel):
     provenance: dict[str, object]
     catalog: CatalogAnswer | None
     swap: SwapState
+    shadow: ShadowState | None
 
 
 class Health(BaseModel):

@@ -86,7 +86,7 @@ def test_a_bad_bundle_is_refused_with_its_reason_and_the_old_one_answers(
         until(lambda: http.get("/v1/model").json()["swap"]["state"] == "refused")
         swap = http.get("/v1/model").json()
         assert (swap["model"], swap["swap"]["bundle"]) == (before, uri)
-        reason = {"changed": "was changed", "missing": "no bundle", "remote": "local directory"}
+        reason = {"changed": "was changed", "missing": "no bundle", "remote": "cannot be fetched"}
         assert reason[fault] in swap["swap"]["reason"]
         assert http.get("/readyz").status_code == 200
 
