@@ -1,4 +1,4 @@
-"""A candidate bundle beside the one that answers: it sees a share of the photos, nobody waits for it.
+"""A candidate beside the bundle that answers: it sees a share of the photos, nobody waits for it.
 
 What it would have answered is counted, so that one knows before a promotion what would change.
 """
@@ -156,17 +156,17 @@ class Shadow:
             return  # its queue is full: those are not compared
         finally:
             self._comparing -= 1
+        if model is not self._model:
+            return
         classes = model.document.classes
         for path, best in zip(paths, seen.probabilities.argmax(axis=1).tolist(), strict=True):
             candidate = classes[best]
             state.photos += 1
             state.agreed += candidate == path
             self._watch.compared(candidate == path)
-            change = path, candidate
-            if candidate != path and (
-                change in self._changes or len(self._changes) < _MOST_CHANGES
-            ):
-                self._changes[change] += 1
+            change, known = (path, candidate), self._changes
+            if candidate != path and (change in known or len(known) < _MOST_CHANGES):
+                known[change] += 1
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
