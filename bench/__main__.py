@@ -8,6 +8,7 @@ from cyclopts import App, Parameter
 
 Name = Literal[
     "ablations",
+    "autoscale",
     "catalog",
     "first",
     "gpu",
@@ -17,6 +18,7 @@ Name = Literal[
     "picture",
     "recognition",
     "serving",
+    "survive",
     "training",
     "variants",
     "workers",
