@@ -11,6 +11,7 @@ Name = Literal[
     "autoscale",
     "catalog",
     "first",
+    "fuzz",
     "gpu",
     "heads",
     "matching",
