@@ -1,5 +1,5 @@
 # Everything a person or CI runs. `make setup` needs nothing but Python 3.11+ and make.
-.PHONY: setup demo test lint k8s-check audit serve bench clean lock
+.PHONY: setup demo test browser lint k8s-check audit serve bench clean lock
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -18,8 +18,12 @@ setup: .venv/.installed  ## .venv with exactly what requirements.lock names; doe
 demo: setup  ## the main job, whole; DATA=path ARGS="--image-column Image" takes your own photos
 	$(BIN)/python -m catalens.demo $(DATA) $(ARGS)
 
-test: lint  ## lint, types, import rules, all tests
+test: lint browser  ## lint, types, import rules, all tests
 	$(BIN)/python -m pytest
+
+browser:  ## Debian's Chromium, for the tests of the web page; without root it is for you to install
+	@command -v chromium > /dev/null || { test "$$(id -u)" = 0 && apt-get install --yes \
+		--no-install-recommends chromium > /dev/null; } || echo "No chromium: the web page is not tested."
 
 lint: setup
 	$(BIN)/ruff check .

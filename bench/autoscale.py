@@ -7,10 +7,12 @@ request is lost on the way.
 
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+import httpx
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -62,7 +64,8 @@ def _loaded(found: Cluster) -> tuple[Shots, NDArray[np.float64]]:
 
     def watch() -> None:
         while not stop.wait(_WATCH_EVERY_S):
-            seen.append((time.time(), found.replicas(), found.nodes()))
+            with suppress(httpx.HTTPError, KeyError):  # the dashboard is busy, too
+                seen.append((time.time(), found.replicas(), found.nodes()))
 
     watching = threading.Thread(target=watch)
     watching.start()

@@ -79,7 +79,10 @@ class Client:
         timeout: float = 60.0,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        key = (key or "").strip()
+        if not key.isascii() or not key.isprintable():
+            raise ClientError("invalid-request", "the API key has characters that no key has.")
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._http = httpx.Client(
             base_url=url, headers=headers, timeout=timeout, transport=transport
         )

@@ -59,6 +59,12 @@ class UnknownProduct(CatalensError):
     type = "unknown-product"
 
 
+class UnknownReport(CatalensError):
+    """A bundle that holds no report of its training."""
+
+    type = "unknown-report"
+
+
 class UnknownReview(CatalensError):
     """A review id that the queue does not hold."""
 

@@ -226,6 +226,26 @@ class Catalog:
         )
         return bool(updated.rows_updated)
 
+    def browse(self, limit: int, offset: int = 0, where: Filter | None = None) -> list[Product]:
+        """Some products, without embeddings and photos, in the order in which they are kept.
+
+        It stays the same until products are put, filed or deleted, or the catalog is compacted.
+
+        Args:
+            limit: products at most.
+            offset: that are left out before.
+            where: which products.
+
+        Raises:
+            InvalidRequest: the filter is malformed.
+        """
+        query = self._table.search()
+        condition = predicate(where)
+        if condition is not None:
+            query = query.where(condition)
+        rows = query.select(list(SUMMARY)).limit(limit).offset(offset).to_list()
+        return [to_product(row, self._column) for row in rows]
+
     def count(self, where: Filter | None = None) -> int:
         """How many products pass the filter.
 

@@ -36,6 +36,7 @@ _COPIED = {
     "examples": "examples.parquet",
     "tags": "tags.npz",
     "name_categories": "name_categories.npz",
+    "report": "report.html",
 }
 
 
@@ -116,6 +117,7 @@ class BundleDocument(_Part):
         match: the match model without what compares names, as JSON.
         name_categories: what a name says of its category, as `catalog.names.categories` writes it;
             None where the shop's products had no names.
+        report: of the run, a page for people; None in bundles made before there was one.
         names: what compares names, as `NameModel.to_json` writes it; None where the default does.
         provenance: run, data, versions it was made from.
     """
@@ -133,6 +135,7 @@ class BundleDocument(_Part):
     examples: KeptFile | None = None
     tags: KeptFile | None = None
     name_categories: KeptFile | None = None
+    report: KeptFile | None = None
     names: KeptFile | None = None
     categorise: dict[str, Any] | None = None
     match: dict[str, Any]
@@ -198,6 +201,12 @@ class Bundle:
         """What a name says of its category; None where the shop's products had no names."""
         kept = self.document.name_categories
         return None if kept is None else read_name_categories(self.directory / kept.file)
+
+    @property
+    def report(self) -> Path | None:
+        """The run's report, a page for people; None in older bundles."""
+        kept = self.document.report
+        return None if kept is None else self.directory / kept.file
 
     def files(self) -> dict[str, Path]:
         """The files beside graphs, prototypes and the match model, as `write_bundle` takes them."""
@@ -288,7 +297,7 @@ def write_bundle(
         fields: of `BundleDocument`, without ``version``, ``match`` and all that has files.
         graphs: per variant, the graph's file (moved in) and the measured facts of `Variant`.
         prototypes: float32 [P, D] of the training photos, if there are any.
-        files: of ``examples``, ``tags`` and ``name_categories``, those that there are.
+        files: of ``examples``, ``tags``, ``name_categories`` and ``report``, those that there are.
         match: the match model.
 
     Raises:

@@ -4,6 +4,8 @@ import json
 import os
 import re
 import shutil
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
@@ -16,6 +18,7 @@ from catalog.tables import open_filesystem
 from inference.bundle import DOCUMENT, Bundle, read_bundle
 
 _VERSION: Final = re.compile(r"[0-9a-f]{8,64}")
+_LEFT_BEHIND_S: Final = 24 * 3600.0
 _KEPT: Final = 4  # bundles; files of one that answers are read as they are first needed
 
 
@@ -41,6 +44,9 @@ def open_bundle(uri: str, cache: Path | None = None) -> Bundle:
         fetched = place / version
         if not _is_whole(fetched):
             _fetch(files, root, fetched)
+        os.utime(fetched)
+        _prune(place)
+        return read_bundle(fetched)
     except InvalidBundle as error:
         raise InvalidBundle(error.what, where=uri, fix=error.fix) from error
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
@@ -49,9 +55,6 @@ def open_bundle(uri: str, cache: Path | None = None) -> Bundle:
             where=uri,
             fix="Check the address and that this machine may read it.",
         ) from error
-    os.utime(fetched)
-    _prune(place)
-    return read_bundle(fetched)
 
 
 def _default_cache() -> Path:
@@ -81,18 +84,23 @@ def _fetch(files: pafs.FileSystem, root: str, place: Path) -> None:
         )
         read_bundle(unfinished)
         if not _is_whole(place):
-            shutil.rmtree(place, ignore_errors=True)
-            try:
+            # Moved away, not removed: another process may just have put a good one there.
+            with suppress(OSError):
+                place.rename(place.parent / f".{place.name}.{uuid4().hex}")
+            with suppress(OSError):  # another process was faster
                 unfinished.rename(place)
-            except OSError:
-                if not _is_whole(place):  # another process was no faster
-                    raise
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _prune(place: Path) -> None:
-    """Forget all but those used last."""
-    fetched = [one for one in place.iterdir() if _VERSION.fullmatch(one.name)]
-    for old in sorted(fetched, key=lambda one: one.stat().st_mtime)[:-_KEPT]:
-        shutil.rmtree(old, ignore_errors=True)
+    """Forget all bundles but those used last, and what killed processes left behind."""
+    used: list[tuple[float, Path]] = []
+    for one in place.iterdir():
+        with suppress(OSError):  # another process has removed it
+            used.append((one.stat().st_mtime, one))
+    whole = sorted(entry for entry in used if _VERSION.fullmatch(entry[1].name))
+    left = [entry for entry in used if entry[1].name.startswith(".")]
+    old = [entry for entry in left if entry[0] < time.time() - _LEFT_BEHIND_S]
+    for _, one in (*whole[:-_KEPT], *old):
+        shutil.rmtree(one, ignore_errors=True)

@@ -1,7 +1,9 @@
 """One ONNX Runtime session on a bundle's graph: photos in, probabilities and embeddings out."""
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -21,6 +23,7 @@ from inference.devices import (
 from inference.gpu import BoundRuns
 
 _CPU_BATCH: Final = 4
+_CPU_LIMIT: Final = Path("/sys/fs/cgroup/cpu.max")
 
 
 @dataclass(frozen=True)
@@ -125,10 +128,14 @@ class Session:
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """Cores that this process may use: of the machine, and by the limit of its container."""
+    found = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        found = len(os.sched_getaffinity(0))
+    with suppress(OSError, ValueError):
+        quota, period = _CPU_LIMIT.read_text().split()
+        found = min(found, max(1, round(int(quota) / int(period))))  # "max" without a limit
+    return found
 
 
 def buckets(max_batch: int) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ray import serve
+from ray._common.constants import HEAD_NODE_RESOURCE_NAME
 from ray.serve.handle import DeploymentHandle
 from ray.serve.schema import LoggingConfig
 from starlette.types import ASGIApp
@@ -15,6 +16,7 @@ from starlette.types import ASGIApp
 from inference.devices import Device, VariantName
 from serve.api import create_api
 from serve.catalog_door import CatalogDoor
+from serve.logs import log_as_ray_does
 from serve.loopback import keep_replica_on_loopback
 from serve.metrics import ReplicaMetrics
 from serve.model import Hardware
@@ -83,10 +85,15 @@ class Classifier:
     """The ingress replica: HTTP, decode, inference."""
 
     def __init__(
-        self, settings: Settings, hardware: Hardware, catalog: DeploymentHandle | None = None
+        self,
+        settings: Settings,
+        hardware: Hardware,
+        cpus: float = 1.0,
+        catalog: DeploymentHandle | None = None,
     ) -> None:
         keep_replica_on_loopback()
-        self._settings = settings
+        log_as_ray_does()
+        self._settings = settings.of_replica(cpus)
         self._hardware = hardware
         self._handle = catalog
         self._service: Service | None = None
@@ -118,7 +125,9 @@ class Classifier:
             await service.first(wanted.bundle)
         elif known.bundle != wanted.bundle or known.state == "refused":
             service.slot.follow(wanted.bundle)
-        service.shadow.follow(wanted.shadow, wanted.shadow_share)
+        # Once it is promoted, a candidate has nothing to be compared with.
+        shadow = None if wanted.shadow == wanted.bundle else wanted.shadow
+        service.shadow.follow(shadow, wanted.shadow_share)
 
     async def check_health(self) -> None:
         """Raise when the inference thread has ended, so that Ray replaces the replica."""
@@ -141,7 +150,8 @@ def app(args: AppArguments) -> serve.Application:
         deployed = serve.deployment(
             name="LiveCatalog",
             num_replicas=1,
-            ray_actor_options={"num_cpus": 0},
+            # On the head: a worker that holds it would never be idle, and never go.
+            ray_actor_options={"num_cpus": 0, "resources": {HEAD_NODE_RESOURCE_NAME: 0.001}},
             max_ongoing_requests=_CATALOG_REQUESTS,
             logging_config=_QUIET,
         )(ServedCatalog)
@@ -158,7 +168,7 @@ def app(args: AppArguments) -> serve.Application:
         max_queued_requests=settings.max_ongoing_requests,
         health_check_period_s=_HEALTH_CHECK_S,
         logging_config=_QUIET,
-    )(Classifier).bind(settings, args.hardware, catalog)
+    )(Classifier).bind(settings, args.hardware, args.cpus, catalog)
 
 
 def _absolute(uri: str) -> str:

@@ -115,6 +115,17 @@ class CatalogDoor:
         answer = await self._call("get", product_id)
         return None if answer is None else _unwrap(answer, Product)
 
+    async def photo(self, product_id: str, number: int) -> bytes | None:
+        """See `LiveCatalog.photo`."""
+        answer = await self._call("photo", product_id, number)
+        return None if answer is None else _unwrap(answer, bytes)
+
+    async def browse(
+        self, limit: int, offset: int, where: Filter | None = None
+    ) -> tuple[int, list[Product]]:
+        """See `LiveCatalog.browse`."""
+        return _unwrap(await self._call("browse", limit, offset, where), tuple)
+
     async def delete(self, product_id: str) -> int:
         """See `LiveCatalog.delete`."""
         return _unwrap(await self._call("delete", product_id), int)

@@ -1,11 +1,11 @@
 """Run by Ray in the place of HAProxy: opens only the front door to others, then becomes HAProxy.
 
-Ray's configuration binds the statistics and the metrics to every address, without a setting; and
-its replicas let a caller's headers say how long a request may take, and that it goes on without
-him. This program is called as HAProxy would be, with three arguments before: HAProxy's own path,
-and the host and port to listen on. It mends the configuration file that follows `-f`, so that such
-headers are dropped, too, and executes HAProxy. Standard library only: it starts at every change of
-the replicas.
+Ray's configuration binds the statistics and the metrics to every address, without a setting; its
+replicas let a caller's headers say how long a request may take, and that it goes on without him,
+and fail at others that are not UTF-8. This program is called as HAProxy would be, with three
+arguments before: HAProxy's own path, and the host and port to listen on. It mends the configuration
+file that follows `-f`, so that such headers are dropped and the caller's address is passed on, and
+executes HAProxy. Standard library only: it starts at every change of the replicas.
 """
 
 import ctypes
@@ -16,9 +16,16 @@ import sys
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
-_DROPPED = "".join(
-    f"\n    http-request del-header {name}"
-    for name in ("x-request-timeout-seconds", "x-request-disconnect-disabled")
+_RULES = "".join(
+    f"\n    {rule}"
+    for rule in (
+        "option forwardfor",
+        "http-request del-header x-request-timeout-seconds",
+        "http-request del-header x-request-disconnect-disabled",
+        "http-request del-header ^x[-_]session[-_]id$ -m reg",
+        "http-request del-header ^serve[-_]multiplexed[-_]model[-_]id$ -m reg",
+        "http-request del-header x-request-id unless { req.hdr(x-request-id) -m reg ^[!-~]*$ }",
+    )
 )
 _BIND = re.compile(r"^(\s*bind )\S*:(\d+)(.*)$", re.MULTILINE)
 
@@ -26,15 +33,15 @@ _BIND = re.compile(r"^(\s*bind )\S*:(\d+)(.*)$", re.MULTILINE)
 def rebound(configuration: str, host: str, port: int) -> str:
     """HAProxy's configuration with every listener on loopback but that of ``port``, on ``host``.
 
-    That one drops the headers with which a caller would tell Ray what to do.
+    That one drops the headers that are Ray's, and adds the caller's address.
     """
 
     def place(found: re.Match[str]) -> str:
         if int(found[2]) != port:
             return f"{found[1]}127.0.0.1:{found[2]}{found[3]}"
-        return f"{found[1]}{host}:{found[2]}{found[3]}{_DROPPED}"
+        return f"{found[1]}{host}:{found[2]}{found[3]}{_RULES}"
 
-    return _BIND.sub(place, configuration.replace(_DROPPED, ""))
+    return _BIND.sub(place, configuration.replace(_RULES, ""))
 
 
 def main(arguments: list[str]) -> None:

@@ -115,6 +115,9 @@ def environment(config: ServeConfig, scratch: Path) -> dict[str, str]:
         "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "2000",
         "REPORTER_UPDATE_INTERVAL_MS": "15000",
     }
+    if config.host in _LOOPBACK and "CATALENS_API_KEYS" not in os.environ:
+        # No page can have its name lead here and then do as it likes (DNS rebinding).
+        common["CATALENS_HOSTS"] = os.environ.get("CATALENS_HOSTS", ",".join(_LOOPBACK))
     if "CATALENS_CORES" not in os.environ:
         common["CATALENS_CORES"] = str(max(1, cores() // config.replicas))
     if sys.platform != "linux":

@@ -28,6 +28,7 @@ from inference.neighbours import find_neighbours
 from serve.catalog_door import CatalogFacts, Near, Refusal, Surroundings
 from serve.changeover import Changeover
 from serve.group_commit import GroupCommit
+from serve.logs import log_as_ray_does
 from serve.loopback import keep_replica_on_loopback
 
 _logger = logging.getLogger(__name__)
@@ -91,6 +92,25 @@ class LiveCatalog:
     async def get(self, product_id: str) -> Product | Refusal | None:
         """The whole product, or None."""
         return await self._answer(lambda catalog: catalog.get(product_id))
+
+    async def photo(self, product_id: str, number: int) -> bytes | Refusal | None:
+        """The JPEG copy of one of a product's photos, or None."""
+
+        def read(catalog: Catalog) -> bytes | None:
+            product = catalog.get(product_id)
+            if product is None or number >= len(product.photos):
+                return None
+            return product.photos[number]
+
+        return await self._answer(read)
+
+    async def browse(
+        self, limit: int, offset: int, where: Filter | None
+    ) -> tuple[int, list[Product]] | Refusal:
+        """How many products pass the filter, and some of them; see `Catalog.browse`."""
+        return await self._answer(
+            lambda catalog: (catalog.count(where), catalog.browse(limit, offset, where))
+        )
 
     async def delete(self, product_id: str) -> int | Refusal:
         """Forget a product and its reviews; 0 where there was neither."""
@@ -258,6 +278,7 @@ class ServedCatalog(LiveCatalog):
 
     def __init__(self, uri: str, maintain_every_s: float) -> None:
         keep_replica_on_loopback()
+        log_as_ray_does()
         super().__init__(uri, maintain_every_s)
 
 

@@ -64,6 +64,7 @@ class ServedModel:
         self.document: BundleDocument = bundle.document
         self.match_model = bundle.match_model
         self.policy = AnswerPolicy.of(bundle)
+        self.report = bundle.report
         self.categoriser = Categoriser.of(bundle)
         self.session = Session(
             bundle,

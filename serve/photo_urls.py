@@ -14,18 +14,24 @@ from typing import Any, Final
 import httpcore
 import httpx
 
-from catalog.errors import ImageTooLarge, InvalidRequest
+from catalog.errors import ImageTooLarge, InvalidRequest, Overloaded
 
 _PORTS: Final = {"http": 80, "https": 443}
 _REDIRECTS: Final = 3
 _MOVED: Final = (301, 302, 303, 307, 308)
 _TIMEOUTS: Final = {"connect": 3.0, "read": 5.0, "write": 5.0, "pool": 5.0}
 _WHOLE_S: Final = 10.0
+_CONNECTIONS: Final = 16  # to one host: another's photos must not wait for it
+_ADDRESSES: Final = 4  # of a host that are tried
 _TYPES: Final = ("image/", "application/octet-stream")
 # Of these an IPv4 address is a part, which may be any.
 _NEVER: Final = tuple(
     ipaddress.IPv6Network(one)
-    for one in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/23", "::/96")
+    for one in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/23", "::/96", "3fff::/20")
+)
+# Azure answers a machine's questions about itself here; and the anycast of 6to4.
+_NEVER_IPV4: Final = tuple(
+    ipaddress.IPv4Network(one) for one in ("168.63.129.16/32", "192.88.99.0/24")
 )
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -38,6 +44,8 @@ def is_public(address: Address) -> bool:
             return is_public(address.ipv4_mapped)
         if address.is_site_local or any(address in network for network in _NEVER):
             return False
+    elif any(address in network for network in _NEVER_IPV4):
+        return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 
@@ -59,12 +67,9 @@ class PhotoFetcher:
     ) -> None:
         self._hosts = tuple(host.lower() for host in hosts)
         self._max_bytes = max_bytes
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=ssl.create_default_context(),
-            max_connections=64,
-            keepalive_expiry=5.0,
-            network_backend=_CheckedBackend(allows),
-        )
+        self._tls = ssl.create_default_context()
+        self._backend = _CheckedBackend(allows)
+        self._pools: dict[str, httpcore.AsyncConnectionPool] = {}
 
     async def fetch(self, url: str, where: str = "image_url") -> bytes:
         """The photo at a URL.
@@ -84,13 +89,20 @@ class PhotoFetcher:
                     status, headers, body = await self._get(found, where)
                     if status not in _MOVED:
                         return self._photo(status, headers, body, where)
-                    url = str(found.join(headers.get("location", "")))
+                    following = found.join(headers.get("location", ""))
+                    if (found.scheme, following.scheme) == ("https", "http"):
+                        raise _not_had("it redirects from https to http", where)
+                    url = str(following)
+        except httpcore.PoolTimeout:
+            raise Overloaded(
+                "other photos of that host are being waited for.", where=where
+            ) from None
         except (httpcore.TimeoutException, TimeoutError):
             raise _not_had("it took too long", where) from None
         except (httpcore.NetworkError, httpcore.ProtocolError, ssl.SSLError):
             # Not why: it would tell of the network that this server stands in.
             raise _not_had("it cannot be fetched", where) from None
-        except (httpx.InvalidURL, UnicodeError):
+        except (httpx.InvalidURL, ValueError):
             raise _not_had("it leads to an address that cannot be read", where) from None
         raise _not_had(f"it redirects more than {_REDIRECTS} times", where)
 
@@ -98,7 +110,7 @@ class PhotoFetcher:
         try:
             found = httpx.URL(url)
             host = found.raw_host.decode("ascii").lower()
-        except (httpx.InvalidURL, UnicodeError):
+        except (httpx.InvalidURL, ValueError):
             raise _not_had("it is not a URL", where) from None
         if found.scheme not in _PORTS or found.userinfo:
             raise _not_had("only http and https are read, without a user", where)
@@ -121,7 +133,7 @@ class PhotoFetcher:
     async def _get(self, url: httpx.URL, where: str) -> tuple[int, httpx.Headers, bytes]:
         """Status, headers and, of an answer that is one, the body."""
         asked = {b"Host": url.netloc, b"Accept": b"image/*", b"Accept-Encoding": b"identity"}
-        async with self._pool.stream(
+        async with self._pool(url).stream(
             "GET",
             httpcore.URL(
                 scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
@@ -141,6 +153,19 @@ class PhotoFetcher:
                 if len(body) > self._max_bytes:
                     raise self._too_large(where)
             return response.status, headers, bytes(body)
+
+    def _pool(self, url: httpx.URL) -> httpcore.AsyncConnectionPool:
+        """Of the URL's host; where all of a domain is allowed, its hosts share one."""
+        host = url.raw_host.decode("ascii").lower()
+        name = host if host in self._hosts else "*"
+        if name not in self._pools:
+            self._pools[name] = httpcore.AsyncConnectionPool(
+                ssl_context=self._tls,
+                max_connections=_CONNECTIONS,
+                keepalive_expiry=5.0,
+                network_backend=self._backend,
+            )
+        return self._pools[name]
 
     def _photo(self, status: int, headers: httpx.Headers, body: bytes, where: str) -> bytes:
         if status != 200:
@@ -182,9 +207,14 @@ class _CheckedBackend(httpcore.AsyncNetworkBackend):
         # One that is not makes all suspect: a name of the shop's has no business inside.
         if not addresses or not all(map(self._allows, addresses)):
             raise httpcore.ConnectError("the name leads into the network")
-        return await self._backend.connect_tcp(
-            str(addresses[0]), port, timeout, local_address, socket_options
-        )
+        for address in addresses[:_ADDRESSES]:
+            try:
+                return await self._backend.connect_tcp(
+                    str(address), port, timeout, local_address, socket_options
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failed = error
+        raise failed
 
     async def connect_unix_socket(
         self,

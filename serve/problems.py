@@ -52,6 +52,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "forbidden": Kind(status=403, title="Not with this API key"),
     "rate-limited": Kind(status=429, title="Too many requests"),
     "unknown-product": Kind(status=404, title="Unknown product"),
+    "unknown-report": Kind(status=404, title="No report"),
     "unknown-review": Kind(status=404, title="Unknown review"),
     "unknown-category": Kind(status=404, title="Unknown category"),
     "unknown-address": Kind(status=404, title="No such address"),

@@ -47,6 +47,7 @@ class ShadowState(BaseModel):
         model: its version, once it is loaded.
         reason: why it was refused.
         share: of requests that it sees.
+        beside: version of the bundle that it is compared with.
         photos: that it has seen.
         agreed: of these, those it puts where the other does.
         changes: the most frequent ones.
@@ -57,6 +58,7 @@ class ShadowState(BaseModel):
     model: str | None = None
     reason: str | None = None
     share: float
+    beside: str | None = None
     photos: int = 0
     agreed: int = 0
     changes: list[Change] = []
@@ -100,8 +102,9 @@ class Shadow:
 
     def follow(self, uri: str | None, share: float) -> None:
         """Take another candidate, or none; returns at once."""
-        if self._state is not None and uri == self._state.bundle:
-            self._state.share = share
+        known = self._state
+        if known is not None and uri == known.bundle and known.state != "refused":
+            known.share = share
             return
         if self._model is not None:
             self._model.batcher.close()
@@ -110,21 +113,31 @@ class Shadow:
         if self._state is not None:
             self._spawn(self._become(self._state))
 
-    def offer(self, photos: Sequence[bytes], names: Sequence[str], results: Sequence[Row]) -> None:
+    def offer(
+        self,
+        photos: Sequence[bytes],
+        names: Sequence[str],
+        version: str,
+        results: Sequence[Row],
+    ) -> None:
         """Let the candidate see photos that were answered, if it is their turn and it has time.
 
         Args:
             photos: encoded.
             names: what to call each in an error.
+            version: of the bundle that answered; another one begins the comparison anew.
             results: the answer to each, as `AnswerPolicy.answers` gives it.
         """
         model, state = self._model, self._state
         if model is None or state is None or self._comparing >= _AT_ONCE:
             return
+        if state.beside != version:
+            state.beside, state.photos, state.agreed = version, 0, 0
+            self._changes = Counter()
         if random.random() < state.share:
             self._comparing += 1
             paths = [row["categories"][0]["path"] for row in results]
-            self._spawn(self._compare(model, state, photos, names, paths))
+            self._spawn(self._compare(model, state, photos, names, version, paths))
 
     async def _become(self, state: ShadowState) -> None:
         try:
@@ -146,6 +159,7 @@ class Shadow:
         state: ShadowState,
         photos: Sequence[bytes],
         names: Sequence[str],
+        version: str,
         paths: Sequence[str],
     ) -> None:
         try:
@@ -156,7 +170,7 @@ class Shadow:
             return  # its queue is full: those are not compared
         finally:
             self._comparing -= 1
-        if model is not self._model:
+        if model is not self._model or version != state.beside:
             return
         classes = model.document.classes
         for path, best in zip(paths, seen.probabilities.argmax(axis=1).tolist(), strict=True):

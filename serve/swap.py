@@ -105,7 +105,8 @@ class ModelSlot:
 
     async def _loaded(self, uri: str, patient: bool) -> ServedModel:
         model = await asyncio.get_running_loop().run_in_executor(self._loader, self._load, uri)
-        await self._prepare(model, patient)
+        if self._wanted(uri):  # else the catalog need not follow it
+            await self._prepare(model, patient)
         return model
 
     def _activate(self, model: ServedModel) -> None:

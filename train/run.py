@@ -99,8 +99,13 @@ class Run:
         return self.directory / WEIGHTS
 
     def files(self) -> dict[str, Path]:
-        """What goes into the bundle as it is: examples, tags, name_categories; those there are."""
-        files = {"examples": EXAMPLES, "tags": TAGS, "name_categories": NAME_CATEGORIES}
+        """What goes into the bundle as it is, by its name there; those that there are."""
+        files = {
+            "examples": EXAMPLES,
+            "tags": TAGS,
+            "name_categories": NAME_CATEGORIES,
+            "report": REPORT,
+        }
         found = {key: self.directory / file for key, file in files.items()}
         return {key: file for key, file in found.items() if file.exists()}
 

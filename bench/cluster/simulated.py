@@ -27,6 +27,7 @@ from serve.launch_config import ServeConfig
 from serve.ports import free_ports
 
 _CONFIG: Final = Path("serve/config/gpu.yaml")
+_ENVIRONMENT: Final = Path("k8s/base/environment.env")
 _PROVIDER: Final = "ray.autoscaler._private.fake_multi_node.node_provider.FakeMultiNodeProvider"
 _READY_WITHIN_S: Final = 180.0
 # Minutes of a real cluster in seconds of this one, each still longer than the look-back.
@@ -76,18 +77,22 @@ class Cluster:
 
     def deploy(self, config: Mapping[str, Any]) -> None:
         """What `serve deploy` does."""
-        answer = self._client().put("/api/serve/applications/", json=config)
-        answer.raise_for_status()
+        self._ask("PUT", "/api/serve/applications/", config)
 
     def _get(self, path: str) -> Any:
-        answer = self._client().get(path)
-        answer.raise_for_status()
-        return answer.json()
+        return self._ask("GET", path).json()
 
-    def _client(self) -> httpx.Client:
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
         token = self.variables["RAY_AUTH_TOKEN"]
-        headers = {"Authorization": f"Bearer {token}"}
-        return httpx.Client(base_url=self.dashboard, headers=headers, timeout=30, trust_env=False)
+        answer = httpx.request(
+            method,
+            self.dashboard + path,
+            json=body,
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=30,
+            trust_env=False,
+        )
+        return answer.raise_for_status()
 
 
 def configuration(
@@ -132,6 +137,7 @@ def cluster(port: int, most_nodes: int, redis: str | None = None) -> Iterator[Cl
     variables = (
         dict(os.environ)
         | environment(ServeConfig(port=port), folder)
+        | _shipped()
         | {
             "CATALENS_BENCH": mark,
             "CATALENS_CORES": "1",
@@ -168,6 +174,18 @@ def cluster(port: int, most_nodes: int, redis: str | None = None) -> Iterator[Cl
                 process.send_signal(signal.SIGKILL)
         psutil.wait_procs(left, timeout=10)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _shipped() -> dict[str, str]:
+    """What the pods of k8s/ are given, but for what is the image's own."""
+    lines = _ENVIRONMENT.read_text(encoding="utf-8").splitlines()
+    pairs = (line.partition("=") for line in lines if "=" in line and not line.startswith("#"))
+    found = {
+        name: value
+        for name, _, value in pairs
+        if not name.startswith("CATALENS_") and not name.endswith(("BINARY_PATH", "LOG_TARGET"))
+    }
+    return found | {"RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "30"}  # Ray's default
 
 
 def _scaling(most_nodes: int, gcs: str) -> dict[str, Any]:

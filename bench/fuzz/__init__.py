@@ -6,8 +6,8 @@ real photos, forms, JSON and imports byte by byte. Afterwards the server answers
 
 import subprocess
 import sys
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -41,11 +41,12 @@ def main(json_file: Path | None, work: Path | None, minutes: float = _MINUTES) -
         with served(bundle.directory, catalog, _PORT) as address:
             before = _answer(address)
             with MemoryWatch(address) as watch:
-                calls, bent = _attack(address, minutes * 60)
+                codes, bent = _attack(address, minutes * 60)
             after = _answer(address)
     memory = Memory(*watch.samples.T)
     figures.add("fuzz_minutes", minutes)
-    figures.add("fuzz_schema_calls_failed", calls)
+    figures.add("fuzz_schema_runs", len(codes))
+    figures.add("fuzz_schema_runs_failed", sum(code != 0 for code in codes))
     figures.add("fuzz_bodies", sum(bent.statuses.values()))
     figures.add("fuzz_5xx", bent.of(lambda status: status >= 500 and status != 503))
     figures.add("fuzz_overloaded", bent.of(lambda status: status == 503))
@@ -60,37 +61,37 @@ def main(json_file: Path | None, work: Path | None, minutes: float = _MINUTES) -
         figures.add_to(json_file)
 
 
-def _attack(address: str, seconds: float) -> tuple[int, Bent]:
-    """Operations that schemathesis found at fault, and what became of the bent bodies."""
+def _attack(address: str, seconds: float) -> tuple[list[int], Bent]:
+    """Exit codes of schemathesis, run again and again, and what became of the bent bodies."""
     until = time.monotonic() + seconds
-    found = [0]
+    with ThreadPoolExecutor(1) as beside:
+        by_schema = beside.submit(_call_by_schema, address, until)
+        bent = bend(address, single_photos()[0], until)
+        return by_schema.result(), bent
 
-    def by_schema() -> None:
-        seed = 0
+
+def _call_by_schema(address: str, until: float) -> list[int]:
+    codes: list[int] = []
+    with TemporaryDirectory() as folder:
         while time.monotonic() < until:
-            seed += 1
             run = subprocess.run(
                 [
                     *(str(_UV), "tool", "run", "--quiet", "--from", _SCHEMATHESIS, "schemathesis"),
-                    *("run", f"{address}/openapi.json", "--seed", str(seed)),
+                    *("run", f"{address}/openapi.json", "--seed", str(len(codes))),
                     *("--checks", "not_a_server_error,response_schema_conformance"),
+                    # It has no serializer for lines of JSON; `bend` sends imports.
+                    *("--exclude-path", "/v1/products:import"),
                     *("--max-examples", "30", "--request-timeout", "30", "--no-color"),
                 ],
                 capture_output=True,
                 text=True,
                 check=False,
+                cwd=folder,
             )
+            codes.append(run.returncode)
             if run.returncode:
-                found[0] += 1
                 Console(stderr=True).print(run.stdout[-4_000:], markup=False)
-
-    schema = threading.Thread(target=by_schema)
-    schema.start()
-    try:
-        bent = bend(address, single_photos()[0], until)
-    finally:
-        schema.join()
-    return found[0], bent
+    return codes
 
 
 def _answer(address: str) -> object:

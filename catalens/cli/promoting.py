@@ -3,10 +3,12 @@
 import os
 from pathlib import Path
 
+import httpx
 from rich.console import Console
 
 from catalens.cli.markup import bold
 from catalog.errors import CatalensError, InvalidBundle
+from serve.problems import NotReady
 
 _DASHBOARD = "http://127.0.0.1:8265"
 
@@ -27,20 +29,23 @@ def promote(
         url: of the application, to see what becomes of it.
         config: the application's configuration file, to write the bundle into.
         dashboard: of Ray; what runs is changed through it. Without a config it is
-            http://127.0.0.1:8265; with one and without this, the file is for you to apply.
+            http://127.0.0.1:8265; with one and without this, the file is for you to apply. On
+            Kubernetes always give a config: KubeRay would put back what its own says.
         wait: seconds, until all replicas must answer with the bundle.
     """
     from serve import promote
 
     console = Console()
+    key = os.environ.get("CATALENS_API_KEY")
     _verify(bundle, console)
+    _reach(url, key)
     if config is None:
         before = promote.deploy_bundle(dashboard or _DASHBOARD, bundle)
     else:
         before = promote.write_bundle(config, bundle)
         console.print(f"{bold(config)} names {bundle} instead of {before}.", soft_wrap=True)
         if dashboard is None:
-            console.print(f"Apply it now, such as by: kubectl apply -k {config.parent}")
+            console.print(f"Apply it now. On Kubernetes: {_apply(config)}", soft_wrap=True)
         else:
             promote.deploy_file(dashboard, config)
     version = ""
@@ -53,10 +58,17 @@ def promote(
                 status.update(f"{found.state}: {found.version}, {agreed} answers in a row")
     except InvalidBundle as error:
         _take_back(before, config, dashboard)
+        again = f" Apply it again: {_apply(config)}" if config and dashboard is None else ""
         raise CatalensError(
             error.what,
             where=bundle,
-            fix=f"{before} goes on answering, and is named again.",
+            fix=f"{before} goes on answering, and is named again.{again}",
+        ) from error
+    except NotReady as error:
+        raise NotReady(
+            error.what,
+            where=error.where,
+            fix=f"{bundle} is still named. To take it back: catalens promote {before} {url}",
         ) from error
     console.print(f"{bold(url)} answers with {version}.", soft_wrap=True)
     console.print(f"To go back: catalens promote {before} {url}", soft_wrap=True)
@@ -70,6 +82,22 @@ def _verify(bundle: str, console: Console) -> None:
         open_bundle(bundle)
     else:
         console.print(f"{bundle} is not on this machine; the replicas will verify it.")
+
+
+def _reach(url: str, key: str | None) -> None:
+    """Refuse before anything is changed what could not be watched then."""
+    from serve.promote import ask
+
+    try:
+        ask(url, key)
+    except httpx.TransportError as error:
+        raise NotReady(f"it does not answer ({error}).", where=url) from None
+    except httpx.HTTPStatusError:
+        return  # nothing is ready there, which another bundle may well mend
+
+
+def _apply(config: Path) -> str:
+    return f"kubectl apply --server-side -k {config.parent}"
 
 
 def _take_back(before: str, config: Path | None, dashboard: str | None) -> None:

@@ -1,16 +1,21 @@
-"""The audit log: a line of JSON for every call that changes the catalog, or tried to."""
+"""The audit log: a line of JSON for every call that changes the catalog, or tried to with a key."""
 
+import fcntl
 import json
 import logging
 import logging.handlers
-import sys
+import os
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 from starlette.types import Scope
 
 STDOUT: Final = "-"
 _FACTS: Final = "catalens.audit"
+_LONGEST: Final = 512  # characters of a text in a line
+_ROTATED_AT: Final = 64 * 2**20
+_logger = logging.getLogger(__name__)
 
 
 def note(scope: Scope, **facts: object) -> None:
@@ -18,22 +23,34 @@ def note(scope: Scope, **facts: object) -> None:
     scope.setdefault(_FACTS, {}).update(facts)
 
 
+def noted(scope: Scope) -> bool:
+    """Whether a call has said what it changes."""
+    return _FACTS in scope
+
+
 class AuditLog:
-    """Appends to a file; one that a log rotation has moved away is opened anew.
+    """Appends to a file, which is moved to `.1` when it is large, or writes to standard output.
+
+    A line that cannot be written is told in the server's own log; the call goes on.
 
     Args:
         path: of the file, or `-` for standard output.
+        rotated_at: bytes of the file, for tests.
     """
 
-    def __init__(self, path: str) -> None:
-        handler = (
-            logging.StreamHandler(sys.stdout)
-            if path == STDOUT
-            else logging.handlers.WatchedFileHandler(path, encoding="utf-8")
-        )
+    def __init__(self, path: str, rotated_at: int = _ROTATED_AT) -> None:
+        self._path = None if path == STDOUT else Path(path)
+        self._rotated_at = rotated_at
+        handler: logging.Handler
+        if self._path is None:
+            # Not sys.stdout, which Ray puts its own logger into.
+            handler = logging.StreamHandler(os.fdopen(1, "w", encoding="utf-8", closefd=False))
+        else:
+            handler = logging.handlers.WatchedFileHandler(self._path, encoding="utf-8")
+        handler.handleError = _failed  # type: ignore[method-assign, assignment]
         # No logger of the hierarchy: Ray gives those its own levels and handlers.
-        self._logger = logging.Logger("audit", logging.INFO)
-        self._logger.addHandler(handler)
+        self._lines = logging.Logger("audit", logging.INFO)
+        self._lines.addHandler(handler)
 
     def write(self, scope: Scope, key: str | None, status: int) -> None:
         """Write a line.
@@ -54,12 +71,34 @@ class AuditLog:
             "status": status,
             **scope.get(_FACTS, {}),
         }
-        self._logger.info(json.dumps(line, ensure_ascii=True, default=str))
+        short = {name: _short(value) for name, value in line.items()}
+        try:
+            self._lines.info(json.dumps(short, ensure_ascii=True, default=str))
+            self._rotate()
+        except OSError as error:
+            _logger.error("the audit log cannot be written: %s", error)
+
+    def _rotate(self) -> None:
+        """Move a large file away, once, whichever process of several comes first."""
+        if self._path is None or self._path.stat().st_size < self._rotated_at:
+            return
+        with open(f"{self._path}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if self._path.exists() and self._path.stat().st_size >= self._rotated_at:
+                os.replace(self._path, f"{self._path}.1")
+
+
+def _failed(_: logging.LogRecord) -> None:
+    _logger.exception("the audit log cannot be written")
+
+
+def _short(value: object) -> object:
+    return value[:_LONGEST] if isinstance(value, str) else value
 
 
 def _forwarded_for(scope: Scope) -> str | None:
-    """What the proxies before us say, and whoever else writes such a header."""
-    for name, value in scope["headers"]:
-        if name == b"x-forwarded-for":
-            return str(value[:200], "latin-1")
-    return None
+    """What proxies say, the nearest one last; what comes before that, anybody may write."""
+    found = [
+        str(value, "latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"
+    ]
+    return ", ".join(found)[-_LONGEST:] or None

@@ -2,37 +2,43 @@
 
 import math
 import time
+from collections.abc import Sequence
 from typing import Final
+from urllib.parse import urlsplit
 
-import limits
 from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
+from limits.strategies import SlidingWindowCounterRateLimiter
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Send
-from starlette.types import Scope as Asgi
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serve.access.audit import AuditLog
-from serve.access.keys import ApiKey, KeyRing, Scope
+from serve.access.audit import AuditLog, noted
+from serve.access.keys import ApiKey, KeyRing, Permission
+from serve.access.rates import parse_rate
 from serve.problems import problem
 
 # What shows nothing of the shop: probes, the description of the calls, the pages' own files.
 _OPEN: Final = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json"})
-_OPEN_BELOW: Final = ("/static-offline-docs/",)
-# Calls that take a body and change nothing. Any that is not known to is one that writes.
+_OPEN_BELOW: Final = ("/page/", "/static-offline-docs/")
+# Calls that take a body and change nothing; categorize leaves its answer to people only where the
+# caller may write. Any call that is not known to read needs a key that may write.
 _READING_POSTS: Final = frozenset(
     {"/v1/classify", "/v1/compare", "/v1/categorize", "/v1/tags", "/v1/search"}
 )
 _READING: Final = frozenset({"GET", "HEAD"})
+_MAY_WRITE: Final = "catalens.may_write"
 
 
 class Guard:
-    """Lets through what the caller's key allows.
+    """Lets through what the caller may do.
 
     Args:
         app: what is guarded.
-        keys: known keys; without them every caller may do everything.
-        rate: requests that a key may make whose entry names none; no limit if not given.
-        audit: is told of every call that writes, refused ones too.
+        keys: known keys; without them everybody may do everything, but pages of other origins.
+        rate: of requests of a key whose entry names none; no limit if not given.
+        audit: is told of every call that writes, of those refused to a key too.
+        hosts: names that callers may use for this server; any if there are none.
+        origins: whose pages may call from a browser.
     """
 
     def __init__(
@@ -41,21 +47,27 @@ class Guard:
         keys: KeyRing | None = None,
         rate: str | None = None,
         audit: AuditLog | None = None,
+        hosts: Sequence[str] = (),
+        origins: Sequence[str] = (),
     ) -> None:
         self._app = app
         self._keys = keys
         self._rate = rate
         self._audit = audit
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._hosts = frozenset(hosts)
+        self._origins = frozenset(origins)
+        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
 
-    async def __call__(self, scope: Asgi, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse, or pass on."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        key, refusal = self._admit(scope)
+        needed = permission_needed(scope)
+        key, refusal = self._admit(scope, needed)
+        scope[_MAY_WRITE] = self._keys is None or (key is not None and key.scope == "write")
         app: ASGIApp = self._app if refusal is None else refusal
-        if self._audit is None or needed(scope) != "write":
+        if self._audit is None:
             await app(scope, receive, send)
             return
         status = 0
@@ -68,66 +80,113 @@ class Guard:
 
         try:
             await app(scope, receive, watched)
+        except ClientDisconnect:
+            status = 0  # what was sent to nobody
+            raise
         finally:
-            self._audit.write(scope, None if key is None else key.name, status)
+            # What somebody without a key tried is not written: anybody could fill the disk so.
+            known = key is not None or refusal is None
+            if known and (needed == "write" or noted(scope)):
+                self._audit.write(scope, None if key is None else key.name, status)
 
-    def _admit(self, scope: Asgi) -> tuple[ApiKey | None, Response | None]:
+    def _admit(self, scope: Scope, needed: Permission) -> tuple[ApiKey | None, Response | None]:
         """The caller's key, and why it is refused."""
-        if self._keys is None or is_open(scope):
+        if self._keys is None:
+            return None, self._of_another_page(scope)
+        if is_open(scope):
             return None, None
         presented = _presented(scope)
         key = None if presented is None else self._keys.find(presented)
         if key is None:
             return None, _unauthorized(presented is not None)
-        if needed(scope) == "write" and key.scope != "write":
+        too_many = self._too_many(key)
+        if too_many is not None:
+            return key, too_many
+        if needed == "write" and key.scope != "write":
             return key, problem(
                 "forbidden",
                 f"the key {key.name} may only read.",
                 where=scope["path"],
                 fix="Use a key whose scope is write.",
             )
-        return key, self._too_many(key)
+        return key, None
 
     def _too_many(self, key: ApiKey) -> Response | None:
         rate = key.rate or self._rate
         if rate is None:
             return None
-        item = limits.parse(rate)
+        item = parse_rate(rate)
         if self._limiter.hit(item, key.name):
             return None
         reset = self._limiter.get_window_stats(item, key.name).reset_time
         wait = max(1, math.ceil(reset - time.time()))
         return problem(
             "rate-limited",
-            f"the key {key.name} may make {rate} requests at each replica.",
+            f"the key {key.name} is limited to {rate} at each replica.",
             fix=f"Wait {wait} s.",
             headers={"Retry-After": str(wait)},
         )
 
+    def _of_another_page(self, scope: Scope) -> Response | None:
+        """Why a browser's request is refused where no key tells pages apart.
 
-def is_open(scope: Asgi) -> bool:
+        A page of another origin can send forms, and one whose name leads to this machine (DNS
+        rebinding) can do all; neither can choose what the browser says of it.
+        """
+        headers = dict(scope["headers"])
+        host = str(headers.get(b"host", b""), "latin-1").lower()
+        if self._hosts and _name(host) not in self._hosts:
+            return problem(
+                "forbidden",
+                f"this server is not called {host[:100]}.",
+                where="Host",
+                fix="Use one of its names, or add this one to CATALENS_HOSTS.",
+            )
+        origin = headers.get(b"origin")
+        if scope["method"] in _READING or origin is None:
+            return None
+        said = str(origin, "latin-1").lower()
+        if said in self._origins or urlsplit(said).netloc == host:
+            return None
+        return problem(
+            "forbidden",
+            "pages of other origins may not call.",
+            where="Origin",
+            fix="Add it to CATALENS_CORS_ORIGINS.",
+        )
+
+
+def may_write(scope: Scope) -> bool:
+    """Whether who sent a request may change the catalog; outside of a guard everybody may."""
+    return bool(scope.get(_MAY_WRITE, True))
+
+
+def is_open(scope: Scope) -> bool:
     """Whether a request needs no key."""
     path: str = scope["path"]
     return scope["method"] in _READING and (path in _OPEN or path.startswith(_OPEN_BELOW))
 
 
-def needed(scope: Asgi) -> Scope:
-    """What a request needs its key to allow."""
+def permission_needed(scope: Scope) -> Permission:
+    """What a request's key must allow."""
     method, path = scope["method"], scope["path"]
     if method in _READING or (method == "POST" and path in _READING_POSTS):
         return "read"
     return "write"
 
 
-def _presented(scope: Asgi) -> bytes | None:
-    """The key of `Authorization: Bearer KEY` or of `X-API-Key: KEY`."""
-    for name, value in scope["headers"]:
-        if name == b"authorization":
-            scheme, _, key = bytes(value).partition(b" ")
-            return key.strip() if scheme.lower() == b"bearer" else b""
-        if name == b"x-api-key":
-            return bytes(value).strip()
-    return None
+def _presented(scope: Scope) -> bytes | None:
+    """The key of `X-API-Key: KEY` or of `Authorization: Bearer KEY`."""
+    headers = dict(scope["headers"])
+    if b"x-api-key" in headers:
+        return bytes(headers[b"x-api-key"]).strip()
+    scheme, _, key = bytes(headers.get(b"authorization", b"")).partition(b" ")
+    return key.strip() if scheme.lower() == b"bearer" else None
+
+
+def _name(host: str) -> str:
+    """Without the port."""
+    return host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
 
 
 def _unauthorized(presented: bool) -> Response:

@@ -6,10 +6,15 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _API: Final = "default-src 'none'; frame-ancestors 'none'"
+# The report of a training, shown in a frame, has its style in itself.
+_PAGE: Final = (
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' blob: data:; "
+    "frame-src blob:; frame-ancestors 'none'"
+)
 # Swagger UI starts by a script in its page.
 _DOCS: Final = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; frame-ancestors 'none'"
+    "img-src 'self' data: blob:; frame-ancestors 'none'"
 )
 _ALWAYS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -29,16 +34,23 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        docs = scope["path"] == "/docs" or scope["path"].startswith("/static-offline-docs/")
-        policy = _DOCS if docs else _API
+        policy, cache = _for(scope["path"])
 
         async def secured(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(_ALWAYS)
                 headers.setdefault("Content-Security-Policy", policy)
-                if not docs:
-                    headers.setdefault("Cache-Control", "no-store")
+                headers.setdefault("Cache-Control", cache)
             await send(message)
 
         await self._app(scope, receive, secured)
+
+
+def _for(path: str) -> tuple[str, str]:
+    """Content-Security-Policy and Cache-Control of what is at a path."""
+    if path == "/" or path.startswith("/page/"):
+        return _PAGE, "no-cache"  # kept, and asked after each time
+    if path == "/docs" or path.startswith("/static-offline-docs/"):
+        return _DOCS, "no-cache"
+    return _API, "no-store"

@@ -6,17 +6,19 @@ import json
 import logging
 import os
 import secrets
+import shutil
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal
 
-import limits
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from catalog.errors import InvalidRequest
+from serve.access.rates import Rate
 
-Scope = Literal["read", "write"]
+Permission = Literal["read", "write"]
 
 _PREFIX: Final = "catalens_"  # so that scanners of leaked secrets know one
 _BYTES: Final = 32
@@ -29,36 +31,30 @@ class ApiKey(BaseModel):
 
     Attributes:
         name: of who calls with it; the audit log and rate limits go by it.
-        scope: `write` may change the catalog, `read` everything else.
+        scope: `write` may change the catalog and the review queue, `read` everything else.
         sha256: of the key, in hexadecimal. A key is 32 random bytes: no dictionary holds it, so a
             slow hash would protect nothing more.
-        rate: requests that it may make, such as 100/second; each replica counts for itself.
+        rate: of requests that it may make, such as 100/second; each replica counts for itself.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(pattern=r"^[\w.@-]{1,64}$")
-    scope: Scope
+    scope: Permission
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    rate: str | None = None
-
-    @field_validator("rate")
-    @classmethod
-    def _can_be_read(cls, rate: str | None) -> str | None:
-        if rate is not None:
-            limits.parse(rate)
-        return rate
+    rate: Rate | None = None
 
 
 _KEYS: Final = TypeAdapter(list[ApiKey])
 
 
-def create_key(path: Path, name: str, scope: Scope, rate: str | None = None) -> str:
+def create_key(path: Path, name: str, scope: Permission, rate: str | None = None) -> str:
     """Add a key to the file, which is made if it is not there, and give it away this once.
 
     Raises:
         InvalidRequest: the file cannot be read, the name is taken, or a value is out of its range.
     """
+    path = path.resolve()
     known = read_keys(path) if path.exists() else []
     if any(one.name == name for one in known):
         raise InvalidRequest(
@@ -73,10 +69,12 @@ def create_key(path: Path, name: str, scope: Scope, rate: str | None = None) -> 
         first = error.errors()[0]
         raise InvalidRequest(_said(first["msg"]), where=str(first["loc"][0])) from None
     whole = [one.model_dump(exclude_none=True) for one in (*known, added)]
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    unfinished.touch(mode=0o600)
-    unfinished.write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
-    unfinished.replace(path)
+    handle, unfinished = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    with open(handle, "w", encoding="utf-8") as file:
+        file.write(json.dumps(whole, indent=2) + "\n")
+    if path.exists():  # whoever reads it now shall read it then
+        shutil.copystat(path, unfinished)
+    os.replace(unfinished, path)
     return key
 
 

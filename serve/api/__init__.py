@@ -5,6 +5,8 @@ from pathlib import Path
 
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import FileResponse
+from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from serve import problems
@@ -42,6 +44,13 @@ def create_api(service: Service) -> ASGIApp:
         redirect_slashes=False,
     )
     problems.install(api)
+    page = Path(__file__).parents[1] / "page"
+
+    @api.get("/", include_in_schema=False)
+    async def root() -> FileResponse:
+        return FileResponse(page / "index.html")
+
+    api.mount("/page", StaticFiles(directory=page))
     for routes in _ROUTES:
         api.include_router(routes(service))
     document(api)
@@ -51,6 +60,8 @@ def create_api(service: Service) -> ASGIApp:
         None if settings.api_keys is None else KeyRing(Path(settings.api_keys)),
         settings.rate_limit,
         None if settings.audit_log is None else AuditLog(settings.audit_log),
+        settings.hosts,
+        settings.cors_origins,
     )
     if settings.cors_origins:
         app = CORSMiddleware(
@@ -59,4 +70,4 @@ def create_api(service: Service) -> ASGIApp:
             allow_methods=("GET", "POST", "PUT", "DELETE"),
             allow_headers=("Authorization", "X-API-Key", "Content-Type", "Accept"),
         )
-    return problems.LastResort(SecurityHeaders(app), service.watch)
+    return SecurityHeaders(problems.LastResort(app, service.watch))

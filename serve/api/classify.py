@@ -109,7 +109,7 @@ async def _classified(service: Service, request: Request, query: ClassifyQuery) 
     prediction = await model.predict(photos, names)
     results = model.policy.answers(prediction, query.top_k, query.level)
     if query.level is None:
-        service.shadow.offer(photos, names, results)
+        service.shadow.offer(photos, names, model.document.version, results)
     if query.explain:
         path = results[0]["answer"]["path"]
         results[0]["explanation"] = await model.explain(photos[0], names[0], prediction, path)

@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import Final
 
-from fastapi import APIRouter, Request
-from starlette.responses import RedirectResponse
+from fastapi import APIRouter, Request, Response
 
+from catalog.errors import UnknownReport
 from catalog.moves import moved
 from catalog.tree import ancestors
 from serve.access.audit import note
@@ -23,6 +24,9 @@ from serve.api.schemas import (
 from serve.problems import NotReady
 from serve.service import Service
 from serve.swap import SwapState
+
+# It holds its pictures and its style, and runs nothing.
+_REPORT: Final = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
 def fact_routes(service: Service) -> APIRouter:
@@ -73,6 +77,19 @@ def fact_routes(service: Service) -> APIRouter:
             shadow=service.shadow.state,
         )
 
+    @router.get("/v1/model/report", responses={200: {"content": {"text/html": {}}}})
+    async def report() -> Response:
+        """How far to trust the bundle that answers: the report of its training, a page."""
+        found = service.model.report
+        if found is None:
+            raise UnknownReport(
+                "the bundle has no report.",
+                where=service.model.uri,
+                fix="Export the run again: bundles hold its report since then.",
+            )
+        page = await service.off_loop(found.read_bytes)
+        return Response(page, media_type="text/html", headers={"Content-Security-Policy": _REPORT})
+
     @router.get("/healthz", responses=answer(Health))
     async def alive() -> Health:
         """Whether the process answers."""
@@ -84,10 +101,6 @@ def fact_routes(service: Service) -> APIRouter:
         if not await service.model.answers():
             raise NotReady("the model does not answer.", fix="Look at the server's log.")
         return Health(status="ready")
-
-    @router.get("/", include_in_schema=False)
-    async def root() -> RedirectResponse:
-        return RedirectResponse("/docs")
 
     return router
 

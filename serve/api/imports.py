@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 from catalog.errors import CatalensError, Overloaded
 from catalog.product import check_id
 from serve.access.audit import note
-from serve.api.asked import of_body
+from serve.api.asked import Asked, of_body
 from serve.api.documented import answer
 from serve.api.products import store
 from serve.api.schemas import ImportAnswer, ImportedProductBody, RefusedLine
@@ -60,7 +60,8 @@ def import_routes(service: Service) -> APIRouter:
             if group.subgroup(ClientDisconnect) is not None:
                 raise ClientDisconnect from group
             raise
-        note(request.scope, stored=importing.stored, refused=importing.refused)
+        finally:
+            note(request.scope, stored=importing.stored, refused=importing.refused)
         importing.problems.sort(key=lambda one: one.line)
         return ImportAnswer(
             stored=importing.stored,
@@ -108,9 +109,10 @@ class _Import:
     ) -> None:
         if before is not None:
             await asyncio.wait([before])
+        asked: Asked | None = None
         while True:
             try:
-                asked = await of_body(product, self._service)
+                asked = asked or await of_body(product, self._service)
                 await store(
                     self._service,
                     self._catalog,

@@ -13,6 +13,7 @@ from catalog.precision import TARGET_PRECISION
 from catalog.product import check_id, mean_embedding
 from catalog.reviews.record import review_id
 from inference.session import Prediction
+from serve.access.guard import may_write
 from serve.api.asked import Asked, of_body, of_form, read_body, require_something
 from serve.api.documented import answer, body
 from serve.api.reviews import by_person, queued
@@ -106,7 +107,9 @@ def match_routes(service: Service) -> APIRouter:
         known = around.review
         if known is not None and known.decided is not None:
             return by_person(placed, known.decided, review)
-        return await queued(service, catalog, asked, product_id, review, known, placed)
+        if not may_write(request.scope):
+            return placed
+        return await queued(request, service, catalog, asked, product_id, review, known, placed)
 
     @router.post("/v1/tags", responses=answer(TagsAnswer), openapi_extra=body(TagsBody))
     async def tags(request: Request) -> TagsAnswer:

@@ -1,8 +1,9 @@
 """`/v1/products/{id}` and `POST /v1/search`: the live catalog over HTTP."""
 
 from collections.abc import Mapping
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import TypeAdapter
 
 from catalog.errors import InvalidRequest, UnknownProduct
@@ -13,7 +14,9 @@ from serve.api.asked import Asked, json_part, of_body, of_form, read_body, requi
 from serve.api.documented import answer, body
 from serve.api.schemas import (
     Found,
+    ListedProduct,
     ProductAnswer,
+    ProductsAnswer,
     SearchAnswer,
     SearchBody,
     StoredProductBody,
@@ -53,6 +56,38 @@ def product_routes(service: Service) -> APIRouter:
             attributes = found.attributes
         note(request.scope, product=product_id, category=category, photos=len(asked.photos))
         return _shown(await store(service, catalog, product_id, asked, category, attributes))
+
+    @router.get("/v1/products", responses=answer(ProductsAnswer))
+    async def browse(
+        category: Annotated[str | None, Query(description="at or below this path")] = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+        offset: Annotated[int, Query(ge=0)] = 0,
+    ) -> ProductsAnswer:
+        """Go through the catalog's products, or those of a category."""
+        where = None if category is None else {"category": category}
+        total, products = await service.catalog.browse(limit, offset, where)
+        listed = [
+            ListedProduct(
+                id=one.id, name=one.name, category=one.category, attributes=dict(one.attributes)
+            )
+            for one in products
+        ]
+        return ProductsAnswer(total=total, products=listed)
+
+    # An id may hold slashes, so it cannot be followed by the number of the photo.
+    @router.get("/v1/products:photo", responses={200: {"content": {"image/jpeg": {}}}})
+    async def photo(
+        product_id: Annotated[str, Query(alias="id")],
+        number: Annotated[int, Query(ge=0)] = 0,
+    ) -> Response:
+        """Show a photo of a product, as a small JPEG."""
+        found = await service.catalog.photo(check_id(product_id), number)
+        if found is None:
+            raise UnknownProduct(
+                f"there is no photo {number} of it, counted from 0.",
+                where=f"product {product_id[:40]!r}",
+            )
+        return Response(found, media_type="image/jpeg")
 
     @router.get("/v1/products/{product_id:path}", responses=answer(ProductAnswer))
     async def get(product_id: str) -> ProductAnswer:

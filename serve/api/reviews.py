@@ -40,6 +40,7 @@ def by_person(placed: CategorizeAnswer, decided: str, review: str) -> Categorize
 
 
 async def queued(
+    request: Request,
     service: Service,
     catalog: CatalogDoor,
     asked: Asked,
@@ -53,6 +54,7 @@ async def queued(
         return placed
     if known is not None and (known.path, known.score) == (placed.path, placed.score):
         return placed.model_copy(update={"review": review})
+    note(request.scope, review=review, product=product_id)
     await catalog.keep_review(
         Review(
             id=review,

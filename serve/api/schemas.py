@@ -171,6 +171,22 @@ class TagsAnswer(BaseModel):
     tags: list[PathProbability]
 
 
+class ListedProduct(BaseModel):
+    """A product of a list."""
+
+    id: str
+    name: str | None
+    category: str | None
+    attributes: dict[str, str]
+
+
+class ProductsAnswer(BaseModel):
+    """Some of the catalog's products."""
+
+    total: int = Field(description="that there are of this kind")
+    products: list[ListedProduct]
+
+
 class ProductAnswer(BaseModel):
     """A product as the catalog keeps it."""
 

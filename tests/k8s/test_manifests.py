@@ -2,6 +2,10 @@
 
 import json
 import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -168,14 +172,16 @@ def test_no_container_may_do_more_than_it_must(place: str) -> None:
         assert spec["automountServiceAccountToken"] is holds_token  # the autoscaler's
 
 
-def reachable(place: str, target: dict[str, str], caller: dict[str, str] | None) -> set[Any]:
-    """Ports of a pod that another may connect to; `all` for every one of them.
+@dataclass(frozen=True)
+class Caller:
+    """A pod that tries to connect: its labels, and the namespace it is in."""
 
-    Args:
-        place: of the policies.
-        target: labels of the pod.
-        caller: labels of a pod in the same namespace; None for one in another.
-    """
+    labels: dict[str, str]
+    namespace: str = "catalens"
+
+
+def reachable(place: str, target: dict[str, str], caller: Caller) -> set[Any]:
+    """Ports of a pod that another may connect to; `all` for every one of them."""
     ports: set[Any] = set()
     for policy in of_kind(place, "NetworkPolicy"):
         wanted = policy["spec"]["podSelector"].get("matchLabels", {})
@@ -187,20 +193,37 @@ def reachable(place: str, target: dict[str, str], caller: dict[str, str] | None)
     return ports
 
 
-def _lets(peer: Resource, caller: dict[str, str] | None) -> bool:
-    if caller is None and "namespaceSelector" not in peer:
+def _lets(peer: Resource, caller: Caller) -> bool:
+    if "namespaceSelector" in peer:
+        wanted = peer["namespaceSelector"].get("matchLabels", {})
+        if not wanted.items() <= {"kubernetes.io/metadata.name": caller.namespace}.items():
+            return False
+    elif caller.namespace != "catalens":
         return False
-    return peer["podSelector"].get("matchLabels", {}).items() <= (caller or {}).items()
+    labels: dict[str, str] = peer["podSelector"].get("matchLabels", {})
+    return labels.items() <= caller.labels.items()
+
+
+NAME = "app.kubernetes.io/name"
+STRANGERS = [
+    Caller({"app": "somebody"}),
+    Caller({"app": "somebody"}, "elsewhere"),
+    # Who says that it is one of those who are let in.
+    Caller({NAME: "kuberay-operator"}, "elsewhere"),
+    Caller({NAME: "prometheus"}, "elsewhere"),
+    Caller({NAME: "catalens"}, "elsewhere"),
+]
 
 
 @overlays
-def test_a_stranger_reaches_the_api_of_the_workers_and_nothing_else(place: str) -> None:
-    stranger = {"app": "somebody"}
+@pytest.mark.parametrize("caller", STRANGERS, ids=str)
+def test_a_stranger_reaches_the_api_of_the_workers_and_nothing_else(
+    place: str, caller: Caller
+) -> None:
     for pod in pods(place):
         labels = pod["metadata"]["labels"]
         expected = {8000} if labels.get("app.kubernetes.io/component") == "worker" else set()
-        for caller in (stranger, None):
-            assert reachable(place, labels, caller) == expected
+        assert reachable(place, labels, caller) == expected
         # None that is not selected by a policy at all, which would be open.
         assert any(
             one["spec"]["podSelector"]["matchLabels"].items() <= labels.items()
@@ -213,11 +236,29 @@ def test_rays_pods_reach_each_other_and_redis_and_the_operator_the_dashboard(pla
     head, worker, redis = (pod["metadata"]["labels"] for pod in pods(place))
     for one in (head, worker):
         for other in (head, worker):
-            assert "all" in reachable(place, one, other)
-        assert reachable(place, redis, one) == {6379}
-    operator = {"app.kubernetes.io/name": "kuberay-operator"}
+            assert "all" in reachable(place, one, Caller(other))
+        assert reachable(place, redis, Caller(one)) == {6379}
+    operator = Caller({NAME: "kuberay-operator"}, "kuberay")
     assert 8265 in reachable(place, head, operator)
     assert 6379 not in reachable(place, head, operator)
+    assert reachable(place, worker, Caller({NAME: "prometheus"}, "monitoring")) == {8000, 8080}
+
+
+@overlays
+def test_names_are_resolved_wherever_the_cluster_does_it(place: str) -> None:
+    (policy,) = [
+        one for one in of_kind(place, "NetworkPolicy") if one["metadata"]["name"] == "catalens-ray"
+    ]
+    dns = [
+        peer
+        for rule in policy["spec"]["egress"]
+        if {"port": 53, "protocol": "UDP"} in rule.get("ports", ())
+        for peer in rule["to"]
+    ]
+    said = str(dns)
+    assert "kube-dns" in said
+    assert "node-local-dns" in said
+    assert "169.254.20.10/32" in said
 
 
 @overlays
@@ -225,11 +266,47 @@ def test_no_pod_reaches_the_metadata_of_its_node(place: str) -> None:
     for policy in of_kind(place, "NetworkPolicy"):
         for rule in policy["spec"].get("egress", ()):
             for peer in rule.get("to", ()):
-                block = peer.get("ipBlock")
-                if block is not None and block["cidr"] == "0.0.0.0/0":
+                block = peer.get("ipBlock", {})
+                if block.get("cidr") == "0.0.0.0/0":
                     assert "169.254.0.0/16" in block["except"]
-                elif block is not None:  # of Workload Identity, which gives the pod's own identity
+                elif block and block["cidr"] != "169.254.20.10/32":
+                    # Workload Identity, which gives the pod's own identity
                     assert place == "overlays/gcp"
+
+
+def test_scaled_to_zero_the_first_request_waits_on_the_head(tmp_path: Path) -> None:
+    overlay = tmp_path / "k8s" / "overlays" / "zero"
+    shutil.copytree("k8s", tmp_path / "k8s", dirs_exist_ok=True)
+    overlay.mkdir()
+    overlay.joinpath("kustomization.yaml").write_text(
+        "resources: [../gpu]\ncomponents: [../../components/scale-to-zero]\n"
+    )
+    built = subprocess.run(
+        ["kubectl", "kustomize", str(overlay)], capture_output=True, text=True, check=True
+    )
+    resources = list(yaml.safe_load_all(built.stdout))
+    (service,) = [one for one in resources if one["kind"] == "RayService"]
+    assert service["spec"]["excludeHeadPodFromServeSvc"] is False
+    assert service["spec"]["rayClusterConfig"]["workerGroupSpecs"][0]["minReplicas"] == 0
+    (api,) = [one for one in resources if one["metadata"]["name"] == "catalens-api"]
+    assert api["spec"]["podSelector"]["matchLabels"] == {NAME: "catalens"}
+
+
+@overlays
+def test_a_pod_is_given_the_time_to_drain(place: str) -> None:
+    (found,) = [
+        one["data"]
+        for one in of_kind(place, "ConfigMap")
+        if one["metadata"]["name"].startswith("catalens-environment")
+    ]
+    (service,) = of_kind(place, "RayService")
+    (application,) = yaml.safe_load(service["spec"]["serveConfigV2"])["applications"]
+    stopping = application["deployments"][0]["graceful_shutdown_timeout_s"]
+    drain = float(found["RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S"])
+    assert stopping < drain
+    for pod in pods(place):
+        if pod["metadata"]["labels"].get(NAME) == "catalens":
+            assert drain + 15 < pod["spec"]["terminationGracePeriodSeconds"]
 
 
 @overlays
@@ -241,7 +318,12 @@ def test_the_environment_is_that_of_catalens_serve(place: str, tmp_path: Path) -
     ]
     own = environment(ServeConfig(), tmp_path)
     differing = {key for key in found.keys() & own.keys() if found[key] != own[key]}
-    assert differing == {"RAY_SERVE_HAPROXY_BINARY_PATH"}  # of the image
+    assert differing == {"RAY_SERVE_HAPROXY_BINARY_PATH", "RAY_SERVE_HAPROXY_LOG_TARGET"}
+    of_one_machine = re.compile(
+        r"_PORT$|SOCKET|_LOC$|SERVER_STATE|WINDOWS_OR_OSX|NBTHREAD|AUTH_MODE|MIN_DRAINING|CATALENS_"
+    )
+    missing = {key for key in own.keys() - found.keys() if not of_one_machine.search(key)}
+    assert missing == set()
     settings = {name.removeprefix("CATALENS_").lower() for name in found if "CATALENS_" in name}
     assert settings <= Settings.model_fields.keys()
 

@@ -5,6 +5,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import numpy as np
@@ -12,11 +13,11 @@ import pytest
 from PIL import Image
 
 from catalog.images import decode
-from inference.bundle import read_bundle
+from inference.bundle import read_bundle, write_bundle
 from inference.session import Session
 from serve.settings import read_settings
 from tests.colours import COLOURS, colour_photo
-from tests.serve.conftest import Running, running
+from tests.serve.conftest import Running, empty_catalog, running
 
 RED, BLUE = colour_photo("Warm/Red"), colour_photo("Cool/Blue")
 JPEG = {"Content-Type": "image/jpeg"}
@@ -247,7 +248,7 @@ def test_probes_model_and_pages(http: httpx.Client) -> None:
     assert http.get("/readyz").json() == {"status": "ready"}
     model = http.get("/v1/model").json()
     assert (model["variant"], model["device"], model["swap"]["state"]) == ("fp32", "cpu", "active")
-    assert http.get("/").headers["location"] == "/docs"
+    assert "<title>Catalens</title>" in http.get("/").text
     page = http.get("/docs").text
     assert "https://" not in page
     script = page.split('src="')[1].split('"')[0]
@@ -258,7 +259,8 @@ def test_openapi_shows_every_call_and_its_body(http: httpx.Client) -> None:
     document = http.get("/openapi.json").json()
     calls = {
         "/v1/classify", "/v1/compare", "/v1/categorize", "/v1/tags", "/v1/search",
-        "/v1/products/{product_id}", "/v1/categories", "/v1/model", "/healthz", "/readyz",
+        "/v1/products/{product_id}", "/v1/products", "/v1/products:photo",
+        "/v1/categories", "/v1/model", "/v1/model/report", "/healthz", "/readyz",
         "/v1/categories:move", "/v1/products:import", "/v1/reviews", "/v1/reviews:export",
         "/v1/reviews/{review}",
         "/v1/reviews/{review}:accept", "/v1/reviews/{review}:correct",
@@ -310,3 +312,53 @@ def test_what_nobody_expected_is_a_500_problem_without_a_trace(
     answer = http.post("/v1/classify", content=RED, headers=JPEG)
     assert (answer.status_code, answer.json()["type"]) == (500, "internal")
     assert "secret" not in answer.text
+
+
+def test_the_catalog_is_gone_through_page_by_page(tiny_bundle: Path, tmp_path: Path) -> None:
+    catalog = empty_catalog(tiny_bundle, tmp_path / "catalog")
+    with running(tiny_bundle, catalog) as server, httpx.Client(base_url=server.url) as http:
+        for number in range(7):
+            category = "Warm/Red" if number % 2 else "Cool/Blue"
+            http.put(f"/v1/products/p/{number}", json={"name": f"n{number}", "category": category})
+        steps = [{"limit": 3, "offset": offset} for offset in (0, 3, 6, 9)]
+        pages = [http.get("/v1/products", params=step).json() for step in steps]
+        assert [page["total"] for page in pages] == [7] * 4
+        ids = [one["id"] for page in pages for one in page["products"]]
+        assert sorted(ids) == [f"p/{number}" for number in range(7)]
+        warm = http.get("/v1/products", params={"category": "Warm"}).json()
+        assert (warm["total"], {one["category"] for one in warm["products"]}) == (3, {"Warm/Red"})
+        for query in ({"limit": 0}, {"limit": 201}, {"offset": -1}, {"limit": "many"}):
+            assert http.get("/v1/products", params=query).status_code == 422
+
+
+def test_a_products_photos_are_shown_whatever_its_id(http: httpx.Client) -> None:
+    photos = [("image", colour_photo("Warm/Red")), ("image", colour_photo("Cool/Blue"))]
+    product = "a b/photos/0?x=1&é"
+    http.put(f"/v1/products/{quote(product, safe='')}", files=photos, data={"name": "two"})
+    shown = [
+        http.get("/v1/products:photo", params={"id": product, "number": number})
+        for number in (0, 1, 2)
+    ]
+    assert [one.status_code for one in shown] == [200, 200, 404]
+    assert shown[0].headers["Content-Type"] == "image/jpeg"
+    assert shown[0].content != shown[1].content
+    assert http.get("/v1/products:photo", params={"id": "none"}).status_code == 404
+    assert http.get("/v1/products:photo").status_code == 422
+
+
+def test_the_report_comes_with_the_bundle_and_may_run_nothing(
+    tiny_bundle: Path, tmp_path: Path, http: httpx.Client
+) -> None:
+    missing = http.get("/v1/model/report")
+    assert (missing.status_code, missing.json()["type"]) == (404, "unknown-report")
+    page = tmp_path / "report.html"
+    page.write_text("<h1>How far to trust it</h1>")
+    found = read_bundle(tiny_bundle)
+    files = {"version", "variants", "prototypes", "examples", "match", "report"}
+    fields = found.document.model_dump(exclude=files)
+    graphs = {"fp32": (found.graph("fp32"), {})}
+    write_bundle(tmp_path / "bundle", fields, graphs, files={"report": page})
+    with running(tmp_path / "bundle") as server:
+        shown = httpx.get(f"{server.url}/v1/model/report", trust_env=False)
+    assert shown.text == page.read_text()
+    assert shown.headers["Content-Security-Policy"].startswith("sandbox;")

@@ -123,7 +123,7 @@ def test_it_is_watched_until_all_answer_with_the_bundle(
     followed.on_loop(lambda: followed.service.slot.follow(str(second)))
     seen = list(watch(followed.url, str(second), wait_s=60))
     assert seen[-1][0].version == read_bundle(second).document.version
-    assert [agreed for _, agreed in seen[-3:]] == [28, 29, 30]
+    assert [agreed for _, agreed in seen[-3:]] == [98, 99, 100]
 
 
 def test_a_bundle_that_is_refused_is_told(followed: Running, tmp_path: Path) -> None:
@@ -148,6 +148,7 @@ class Deployed:
     dashboard: str
     config: Path
     environment: dict[str, str]
+    logs: Path
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -168,6 +169,7 @@ def deployed(tiny_bundle: Path, tmp_path: Path) -> Iterator[Deployed]:
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": uuid.uuid4().hex * 2,
         "RAY_SERVE_ENABLE_HA_PROXY": "0",
+        "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         "TEST_MARK": mark,
         "RAY_ADDRESS": f"127.0.0.1:{gcs}",
     }
@@ -184,8 +186,9 @@ def deployed(tiny_bundle: Path, tmp_path: Path) -> Iterator[Deployed]:
         text = text.replace(old, new)
     config.write_text(text)
     address = "http://127.0.0.1"
-    found = Deployed(f"{address}:{port}", f"{address}:{dashboard}", config, environment)
     temporary = tempfile.mkdtemp(prefix="ray-")  # not below tmp_path: sockets have short names
+    logs = Path(temporary) / "session_latest" / "logs" / "serve"
+    found = Deployed(f"{address}:{port}", f"{address}:{dashboard}", config, environment, logs)
     start = (
         *("ray.scripts.scripts", "start", "--head", f"--port={gcs}", "--node-ip-address=127.0.0.1"),
         *("--include-dashboard=true", f"--dashboard-port={dashboard}", "--num-cpus=4"),
@@ -245,6 +248,9 @@ def test_a_bundle_is_promoted_under_load_and_a_bad_one_taken_back(
         assert refused.returncode == 1
         assert "no bundle" in refused.stderr
         assert httpx.get(f"{deployed.url}/v1/model", trust_env=False).json()["model"] == version
+
+        replicas = deployed.logs.glob("replica_catalens_Classifier_*.log")
+        assert any(f"bundle {tmp_path / 'none'} refused" in one.read_text() for one in replicas)
 
         back = deployed.run(
             *promote, str(tiny_bundle), deployed.url, *through, "--config", str(deployed.config)

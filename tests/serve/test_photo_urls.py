@@ -34,6 +34,8 @@ PRIVATE = (
     "192.168.1.1",
     "100.64.0.1",
     "169.254.169.254",
+    "168.63.129.16",
+    "192.88.99.1",
     "192.0.0.170",
     "192.0.2.1",
     "198.18.0.1",
@@ -53,6 +55,7 @@ PRIVATE = (
     "fc00::1",
     "fd00:ec2::254",
     "fe80::1",
+    "3fff::1",
     "fec0::1",
     "ff02::1",
 )
@@ -214,6 +217,27 @@ def test_a_redirect_is_followed_to_a_host_that_is_allowed(
 ) -> None:
     resolving(monkeypatch, "127.0.0.1")
     assert fetch(f"http://{HOST}/to//b.jpg", allows=lambda address: True) == PHOTO
+
+
+def test_another_address_of_a_host_is_tried_where_one_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch, host: http.server.ThreadingHTTPServer
+) -> None:
+    async def resolve(*_: object, **__: object) -> list[tuple[object, ...]]:
+        return [
+            (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", PORT)),
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", PORT)),
+        ]
+
+    monkeypatch.setattr(asyncio.base_events.BaseEventLoop, "getaddrinfo", resolve)
+    assert fetch(f"http://{HOST}/a.jpg", allows=lambda address: True) == PHOTO
+
+
+def test_a_redirect_that_is_no_address_is_refused(
+    monkeypatch: pytest.MonkeyPatch, host: http.server.ThreadingHTTPServer
+) -> None:
+    resolving(monkeypatch, "127.0.0.1")
+    with pytest.raises(InvalidRequest, match="cannot be read"):
+        fetch(f"http://{HOST}/to/:http://[", allows=lambda address: True)
 
 
 @pytest.mark.parametrize(
