@@ -18,6 +18,7 @@ Name = Literal[
     "over_http",
     "picture",
     "recognition",
+    "screenshots",
     "serving",
     "survive",
     "training",

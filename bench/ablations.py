@@ -1,7 +1,7 @@
 """What recipes and the parts of fine-tuning are worth, and cost: grocery, one thing changed a time.
 
 Half of grocery's photos train, the other half judges (`bench.folds.hard_half`). Recipes that learn
-without labels are given the photos of the other half. A part, `ablations colour`, trains one
+without labels are given the photos of the other half. A part, `ablations no_colour`, trains one
 variant; answers are kept, so that gains are photo by photo.
 """
 
@@ -34,7 +34,7 @@ PARTS: Final[dict[str, dict[str, str]]] = {
     _DEFAULT: {},
     "cutmix_instead": {"cutmix": "0.5", "erase": "0"},
     "cutmix_too": {"cutmix": "0.5"},
-    "colour": {"colour": "0.3"},
+    "no_colour": {"colour": "0"},
     "no_erasing": {"erase": "0"},
     "no_label_smoothing": {"label-smoothing": "0"},
     "no_pretrained_share": {"pretrained-share": "0"},

@@ -53,6 +53,12 @@ class InvalidRequest(CatalensError):
     type = "invalid-request"
 
 
+class UnknownModel(CatalensError):
+    """A model or a version of it that is not served."""
+
+    type = "unknown-model"
+
+
 class UnknownProduct(CatalensError):
     """A product id that the catalog does not hold."""
 

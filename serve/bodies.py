@@ -75,6 +75,17 @@ async def read_json(request: Request, shape: type[_Body], limit: int) -> _Body:
     return parse_json(await _read(request, limit, _too_large(limit)), shape)
 
 
+async def read_whole(request: Request, limit: int) -> bytes:
+    """The whole body.
+
+    Raises:
+        RequestTooLarge: over the limit; the rest is not read.
+        UnsupportedMediaType: it is compressed.
+    """
+    media_type(request)
+    return await _read(request, limit, _too_large(limit))
+
+
 def parse_json(body: bytes, shape: type[_Body]) -> _Body:
     """Bytes as JSON of that shape.
 

@@ -118,6 +118,14 @@ class ServedModel:
 
         return await self.batcher.submit(len(photos), decode_at)
 
+    async def predict_pixels(self, images: NDArray[np.uint8]) -> Prediction:
+        """Classify and embed photos that are decoded; ``images`` uint8 [N, S, S, 3] RGB.
+
+        Raises:
+            Overloaded: the queue is full.
+        """
+        return await self.batcher.submit(len(images), list(images).__getitem__)
+
     async def embed(
         self, photos: Sequence[bytes], names: Sequence[str]
     ) -> NDArray[np.float32] | None:

@@ -51,6 +51,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "unauthorized": Kind(status=401, title="No API key that is known"),
     "forbidden": Kind(status=403, title="Not with this API key"),
     "rate-limited": Kind(status=429, title="Too many requests"),
+    "unknown-model": Kind(status=404, title="Unknown model"),
     "unknown-product": Kind(status=404, title="Unknown product"),
     "unknown-report": Kind(status=404, title="No report"),
     "unknown-review": Kind(status=404, title="Unknown review"),
@@ -125,9 +126,16 @@ def document_of(error: CatalensError) -> Problem:
     return _document(error.type, error.what, error.where, error.fix)
 
 
-def of_error(error: CatalensError) -> Response:
-    """The answer to an error of ours."""
-    return _response(document_of(error))
+def of_error(error: CatalensError, path: str = "") -> Response:
+    """The answer to an error of ours.
+
+    Below /v2 it also has what clients of the Open Inference Protocol show: `error`.
+    """
+    found = document_of(error)
+    if not path.startswith("/v2"):
+        return _response(found)
+    body = found.model_dump() | {"error": f"{found.detail} {found.fix}".strip()}
+    return Response(to_json(body), found.status, _ADVICE.get(found.status, {}), MEDIA_TYPE)
 
 
 def of_validation(details: ErrorDetails) -> InvalidRequest:
@@ -144,9 +152,9 @@ def of_validation(details: ErrorDetails) -> InvalidRequest:
 def install(api: FastAPI) -> None:
     """Make every error of the API a problem document."""
 
-    async def on_error(_: Request, error: Exception) -> Response:
+    async def on_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, CatalensError)
-        return of_error(error)
+        return of_error(error, request.url.path)
 
     async def on_validation(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)

@@ -22,12 +22,6 @@ _FOR_EPOCHS: Final = 0.85
 _SLOWEST: Final = 0.1
 
 
-# Other colours cost 0.018 of top-1 on 1,172 photos of groceries and 0.006 on 5,445 of clothes, for
-# colours tell these apart; on 218 of dancers, whose clothes they are, they gained 0.035.
-_COLOUR: Final = 0.3
-_FEW_PHOTOS: Final = 1_000
-
-
 @dataclass(frozen=True)
 class Candidate:
     """A backbone that may be fine-tuned.
@@ -61,7 +55,7 @@ class Choice:
     """Settings with nothing left to choose.
 
     Attributes:
-        config: neither its recipe nor its backbone is `auto`, and its colour is given.
+        config: neither its recipe nor its backbone is `auto`.
         reason: why these, for a person; None where nothing was left open.
     """
 
@@ -84,8 +78,6 @@ def choose(config: TrainConfig, photos: int, speed: Callable[[], float]) -> Choi
     Raises:
         InvalidRequest: the budget is no time span.
     """
-    if config.colour is None:
-        config = replace(config, colour=_COLOUR if photos < _FEW_PHOTOS else 0.0)
     if config.recipe != "auto" and config.backbone != "auto":
         return Choice(config, None)
     if config.recipe == "probe":

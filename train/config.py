@@ -35,8 +35,7 @@ class TrainConfig:
         weight_decay: of finetune.
         label_smoothing: of finetune.
         colour: contrast and saturation of photos that finetune trains on change by up to this
-            share, each colour channel by half of it; if not given, by 0.3 where there are fewer
-            than 1,000 photos, else not at all.
+            share, each colour channel by half of it; 0 where colours tell products apart.
         erase: share of those photos of which a part is erased.
         cutmix: share of their batches in which each photo gets a part of another.
         pretrained_share: of the pretrained weights, with the probe's head, in those that finetune
@@ -69,7 +68,7 @@ class TrainConfig:
     backbone_rate: float = 0.5
     weight_decay: float = 0.02
     label_smoothing: float = 0.1
-    colour: float | None = None
+    colour: float = 0.3
     erase: float = 0.25
     cutmix: float = 0.0
     pretrained_share: float = 0.2

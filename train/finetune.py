@@ -248,7 +248,7 @@ class FineTuning:
         drawn = draw(len(batch), seed).part(part)
         canvas = torch.from_numpy(self.task.photos.canvas[own])
         config = self.config
-        strength = Augmentation(config.colour or 0.0, config.erase, config.cutmix)
+        strength = Augmentation(config.colour, config.erase, config.cutmix)
         images = augment(canvas, self.task.photos.plain.shape[1], drawn, strength)
         images = images.to(self.device)
         labels = self.task.targets[own].to(self.device)

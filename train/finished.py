@@ -30,7 +30,7 @@ def finished_features(worker: Worker, photos: Photos) -> tuple[Tensor, list[Tens
     Each float32 [N, features].
     """
     config = worker.job.config
-    strength = Augmentation(config.colour or 0.0)
+    strength = Augmentation(config.colour)
     count, size = len(photos.rows), photos.plain.shape[1]
     views = [
         View(photos.canvas, size, draw(count, config.seed + number), strength)

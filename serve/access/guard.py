@@ -18,7 +18,9 @@ from serve.access.rates import parse_rate
 from serve.problems import problem
 
 # What shows nothing of the shop: probes, the description of the calls, the pages' own files.
-_OPEN: Final = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json"})
+_OPEN: Final = frozenset(
+    {"/", "/healthz", "/readyz", "/v2/health/live", "/v2/health/ready", "/docs", "/openapi.json"}
+)
 _OPEN_BELOW: Final = ("/page/", "/static-offline-docs/")
 # Calls that take a body and change nothing; categorize leaves its answer to people only where the
 # caller may write. Any call that is not known to read needs a key that may write.
@@ -170,7 +172,8 @@ def is_open(scope: Scope) -> bool:
 def permission_needed(scope: Scope) -> Permission:
     """What a request's key must allow."""
     method, path = scope["method"], scope["path"]
-    if method in _READING or (method == "POST" and path in _READING_POSTS):
+    infers = path.startswith("/v2/models/") and path.endswith("/infer")
+    if method in _READING or (method == "POST" and (path in _READING_POSTS or infers)):
         return "read"
     return "write"
 

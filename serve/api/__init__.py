@@ -19,6 +19,7 @@ from serve.api.documented import document
 from serve.api.facts import fact_routes
 from serve.api.imports import import_routes
 from serve.api.match import match_routes
+from serve.api.oip import oip_routes
 from serve.api.products import product_routes
 from serve.api.reviews import review_routes
 from serve.service import Service
@@ -29,6 +30,7 @@ _ROUTES = (
     import_routes,
     product_routes,
     review_routes,
+    oip_routes,
     fact_routes,
 )
 _ABOUT = "Puts every product in its place in a shop's category tree."

@@ -97,7 +97,7 @@ export function Review() {
     </p>
     <${Wrong} problem=${problem} />
     ${current &&
-    html`<article class="review" key=${current.id}>
+    html`<article class="reviewing" key=${current.id}>
       <div class="photos">
         ${current.photos.map(
           (photo) => html`<${KeptPhoto} path=${photo.slice(1)} alt=${current.name || current.product_id} />`,

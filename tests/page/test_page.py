@@ -129,19 +129,19 @@ def test_reviews_are_accepted_corrected_and_undone_by_keyboard(page: Page, shop:
         page.goto("/#review")
         status = page.get_by_role("status")
         expect(status).to_contain_text("3 answers wait")
-        expect(page.locator(".review h2")).to_contain_text("mystery 0")
+        expect(page.locator(".reviewing h2")).to_contain_text("mystery 0")
         page.keyboard.press("c")
         page.keyboard.type("Cool/Green")
         page.keyboard.press("Enter")
         expect(status).to_contain_text("2 answers wait")
         assert filed("m0") == "Cool/Green"
-        expect(page.locator(".review h2")).to_contain_text("mystery 1")
+        expect(page.locator(".reviewing h2")).to_contain_text("mystery 1")
         page.keyboard.press("u")
         expect(status).to_contain_text("3 answers wait")
         assert filed("m0") is None
-        expect(page.locator(".review h2")).to_contain_text("mystery 0")
+        expect(page.locator(".reviewing h2")).to_contain_text("mystery 0")
         page.keyboard.press("j")
-        expect(page.locator(".review h2")).to_contain_text("mystery 1")
+        expect(page.locator(".reviewing h2")).to_contain_text("mystery 1")
         first = page.locator(".alternatives li").first
         if first.count():
             page.keyboard.press("1")

@@ -62,13 +62,6 @@ def test_a_size_that_was_asked_for_stays() -> None:
     assert choose(TrainConfig(budget="1m"), 10**6, two_cores).config.size is None
 
 
-def test_few_photos_are_shown_in_other_colours_and_many_are_not() -> None:
-    assert choose(TrainConfig(budget="60m"), 273, two_cores).config.colour == 0.3
-    assert choose(TrainConfig(budget="60m"), 2_640, two_cores).config.colour == 0.0
-    asked = TrainConfig(recipe="finetune", backbone="resnet18", colour=0.2)
-    assert choose(asked, 2_640, two_cores).config.colour == 0.2
-
-
 def test_the_reason_names_photos_epochs_and_budget() -> None:
     reason = choose(TrainConfig(budget="1h"), 2_640, two_cores).reason
     assert reason is not None
