@@ -21,14 +21,14 @@ PHOTO = base64.b64encode(colour_photo("Warm/Red")).decode()
 
 @pytest.mark.e2e
 def test_tritons_client_gets_what_classify_answers(
-    server: Running, tiny_bundle: Path, tmp_path: Path
+    bare_server: Running, tiny_bundle: Path, tmp_path: Path
 ) -> None:
     files = []
     for path in COLOURS:
         file = tmp_path / f"{path.replace('/', '-')}.jpg"
         file.write_bytes(colour_photo(path, seed=7))
         files.append(str(file))
-    address = server.url.removeprefix("http://")
+    address = bare_server.url.removeprefix("http://")
     tool = [
         ".venv/bin/uv",
         "run",
@@ -54,7 +54,7 @@ def test_tritons_client_gets_what_classify_answers(
     assert found["category_True"] == found["category_False"] == list(COLOURS)
     for place, file in enumerate(files):
         answer = httpx.post(
-            f"{server.url}/v1/classify", content=Path(file).read_bytes(), trust_env=False
+            f"{bare_server.url}/v1/classify", content=Path(file).read_bytes(), trust_env=False
         ).json()
         shares = dict(zip(document.classes, found["probabilities_True"][place], strict=True))
         for one in answer["results"][0]["categories"]:
