@@ -1,7 +1,11 @@
+import asyncio
+from types import FunctionType
+
 import httpx
 import pytest
 
-from catalens.client import Client, ClientError
+from catalens import calls
+from catalens.client import AsyncClient, Client, ClientError
 from tests.colours import colour_photo
 from tests.serve.conftest import Running
 
@@ -107,3 +111,43 @@ def test_no_server_is_an_error_that_says_so() -> None:
     with pytest.raises(ClientError) as caught:
         client_of([httpx.ConnectError("refused")]).model()
     assert caught.value.type == "unreachable"
+
+
+def test_every_call_can_be_awaited(server: Running) -> None:
+    async def walk() -> None:
+        async with AsyncClient(server.url) as client:
+            results = await asyncio.gather(*(client.classify([one]) for one in (RED, BLUE)))
+            paths = [one.results[0].categories[0].path for one in results]
+            assert paths == ["Warm/Red", "Cool/Blue"]
+            imported = await client.import_products([{"id": "async/1", "name": "n", "image": RED}])
+            assert imported.stored == 1
+            assert (await client.get_product("async/1")).name == "n"
+            await client.delete_product("async/1")
+            with pytest.raises(ClientError, match="no such product"):
+                await client.get_product("async/1")
+
+    asyncio.run(walk())
+
+
+def test_an_awaited_call_is_tried_once_more_too() -> None:
+    answers: list[httpx.Response | Exception] = [DROPPED, httpx.Response(200, json=MODEL)]
+
+    def handle(_: httpx.Request) -> httpx.Response:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def ask() -> str:
+        async with AsyncClient("http://x", transport=httpx.MockTransport(handle)) as client:
+            return (await client.model()).model
+
+    assert asyncio.run(ask()) == "1"
+
+
+def test_both_clients_have_every_call_with_its_description() -> None:
+    for name, call in vars(calls).items():
+        own = isinstance(call, FunctionType) and call.__module__ == calls.__name__
+        if own and not name.startswith("_"):
+            for client in (Client, AsyncClient):
+                assert getattr(client, name).__doc__ == call.__doc__
