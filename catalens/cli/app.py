@@ -64,6 +64,14 @@ COMMANDS = (
         ),
     ),
     Command(
+        "report",
+        "learning:report",
+        "Write what a new run gains and loses against an old one, with pictures.\n\n"
+        "On the photos that were set aside, or judged out of fold, in both: train both from one "
+        "manifest with one --seed.",
+        ("catalens report shop-run shop-run-2 comparison.html",),
+    ),
+    Command(
         "export",
         "learning:export",
         "Make a bundle of a finished run: the graph, verified, with all that is needed to use it.",

@@ -92,3 +92,24 @@ def export(run: Path, bundle: Path, /, *, mirror: bool = False) -> None:
         )
     for name, reason in exported.refused.items():
         console.print(f"{name} left out: {reason}.", soft_wrap=True)
+
+
+def report(old: Path, new: Path, page: Path = Path("comparison.html"), /) -> None:
+    """Write what a new run gains and loses against an old one.
+
+    Args:
+        old: a run.
+        new: another, of the same photos.
+        page: to write.
+    """
+    from train.report.comparison import write_comparison
+    from train.run import read_run
+
+    found = write_comparison(read_run(old), read_run(new), page)
+    gain, low, high = found.gain
+    Console().print(
+        f"{bold(page)}: {100 * gain:+.1f} points of {len(found.images):,} photos "
+        f"(between {100 * low:+.1f} and {100 * high:+.1f}), {int(found.gained.sum())} gained, "
+        f"{int(found.lost.sum())} lost.",
+        soft_wrap=True,
+    )

@@ -1,10 +1,8 @@
 """report.html: how a run went, as one page that needs nothing else."""
 
 from collections import Counter
-from importlib.resources import files
 
 import numpy as np
-from jinja2 import Environment
 from scipy.special import softmax
 
 from catalog.calibration import fit_temperature
@@ -13,6 +11,7 @@ from catalog.precision import TARGET_PRECISION
 from train.report.figures import confusion, learning_curves, trust
 from train.report.photos import show_issues, worst_mistakes
 from train.report.tables import class_table, confused_pairs
+from train.report.templates import TEMPLATES
 from train.run import REPORT, Run
 
 
@@ -25,25 +24,20 @@ def write_report(run: Run) -> None:
     guesses = classes[probabilities.argmax(axis=1)]
     confidence = probabilities.max(axis=1)
     right = guesses == np.array(held_out.truth)
-    template = files("train.report").joinpath("report.html.j2").read_text(encoding="utf-8")
-    page = (
-        Environment(autoescape=True)
-        .from_string(template)
-        .render(
-            document=document,
-            curves=learning_curves(document.epochs),
-            trust=trust(confidence, right),
-            ece=expected_calibration_error(confidence, right),
-            automatic=automatic_share(confidence, right, TARGET_PRECISION),
-            target=TARGET_PRECISION,
-            confusion=confusion(classes, np.array(held_out.truth), guesses),
-            classes=class_table(held_out, guesses),
-            pairs=confused_pairs(held_out, guesses),
-            mistakes=worst_mistakes(held_out, probabilities, classes),
-            counts=Counter(issue.kind for issue in issues),
-            doubtful=show_issues(issues, "label"),
-            two_labels=show_issues(issues, "two labels"),
-            leaks=show_issues(issues, "leak"),
-        )
+    page = TEMPLATES.get_template("report.html.j2").render(
+        document=document,
+        curves=learning_curves(document.epochs),
+        trust=trust(confidence, right),
+        ece=expected_calibration_error(confidence, right),
+        automatic=automatic_share(confidence, right, TARGET_PRECISION),
+        target=TARGET_PRECISION,
+        confusion=confusion(classes, np.array(held_out.truth), guesses),
+        classes=class_table(held_out, guesses),
+        pairs=confused_pairs(held_out, guesses),
+        mistakes=worst_mistakes(held_out, probabilities, classes),
+        counts=Counter(issue.kind for issue in issues),
+        doubtful=show_issues(issues, "label"),
+        two_labels=show_issues(issues, "two labels"),
+        leaks=show_issues(issues, "leak"),
     )
     (run.directory / REPORT).write_text(page, encoding="utf-8")

@@ -15,9 +15,9 @@ from catalog.tables import read_bytes
 from train.data_issues import DataIssue, Kind
 from train.run import HeldOut
 
-_SHOWN = 24
-_SIDE = 200
-_SMALL_SIDE = 90
+SHOWN = 24
+SIDE = 200
+_SMALL = 90
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ def worst_mistakes(
     confidence = probabilities.max(axis=1)
     wrong = np.flatnonzero(guesses != np.array(held_out.truth))
     mistakes = []
-    for row in wrong[np.argsort(-confidence[wrong])][:_SHOWN]:
-        photo = _base64(held_out.images[row], _SIDE)
+    for row in wrong[np.argsort(-confidence[wrong])][:SHOWN]:
+        photo = small_jpeg(held_out.images[row], SIDE)
         if photo:
             near = held_out.nearest[row] if held_out.nearest else ()
             mistakes.append(
@@ -66,7 +66,7 @@ def worst_mistakes(
                     held_out.truth[row],
                     str(guesses[row]),
                     float(confidence[row]),
-                    tuple(filter(None, (_base64(image, _SMALL_SIDE) for image in near))),
+                    tuple(filter(None, (small_jpeg(image, _SMALL) for image in near))),
                 )
             )
     return mistakes
@@ -74,10 +74,10 @@ def worst_mistakes(
 
 def show_issues(issues: Iterable[DataIssue], kind: Kind) -> list[ShownIssue]:
     """The first issues of one kind, with photos."""
-    chosen = [issue for issue in issues if issue.kind == kind][:_SHOWN]
+    chosen = [issue for issue in issues if issue.kind == kind][:SHOWN]
     shown = (
         ShownIssue(
-            issue, _base64(issue.image, _SIDE), _base64(issue.twin, _SIDE) if issue.twin else ""
+            issue, small_jpeg(issue.image, SIDE), small_jpeg(issue.twin, SIDE) if issue.twin else ""
         )
         for issue in chosen
     )
@@ -85,8 +85,8 @@ def show_issues(issues: Iterable[DataIssue], kind: Kind) -> list[ShownIssue]:
 
 
 @lru_cache(maxsize=256)
-def _base64(image: str, side: int) -> str:
-    """A small JPEG; empty where the photo has moved since: the rest still tells the story."""
+def small_jpeg(image: str, side: int) -> str:
+    """A small JPEG as base64; empty where the photo has moved: the rest still tells the story."""
     try:
         return base64.b64encode(jpeg_copy(read_bytes(image), side, where=image)).decode()
     except CatalensError:
