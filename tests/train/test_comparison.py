@@ -1,6 +1,7 @@
 """Two runs compared, on real photos and made-up guesses."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from catalog.errors import InvalidRun
 from tests.colours import COLOURS, colour_photo
 from train.report.comparison import Comparison, changed_categories, compare_runs, write_comparison
-from train.run import HeldOut, Run, RunDocument, write_predictions
+from train.run import HeldOut, Run, write_predictions
 
 CLASSES = tuple(COLOURS)
 
@@ -18,12 +19,9 @@ def a_run(directory: Path, guesses: list[int], images: list[str], truth: list[st
     directory.mkdir()
     logits = np.eye(len(CLASSES), dtype=np.float32)[guesses] * 5
     write_predictions(directory, HeldOut(tuple(images), tuple(truth), logits))
-    document = RunDocument.model_construct(
-        classes=CLASSES,
-        recipe="probe",
-        architecture=type("A", (), {"backbone": "tf_efficientnet_lite0"})(),
-    )
-    return Run(directory, document)
+    architecture = SimpleNamespace(backbone="tf_efficientnet_lite0")
+    document = SimpleNamespace(classes=CLASSES, recipe="probe", architecture=architecture)
+    return Run(directory, document)  # type: ignore[arg-type]
 
 
 def photos(directory: Path, count: int) -> list[str]:
