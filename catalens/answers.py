@@ -133,6 +133,19 @@ class Swap(Answer):
     reason: str | None
 
 
+class CategoryNode(Answer):
+    """A category and those below it."""
+
+    path: str
+    children: list["CategoryNode"]
+
+
+class CategoryTree(Answer):
+    """The tree: the model's classes and the catalog's categories together."""
+
+    categories: list[CategoryNode]
+
+
 class Model(Answer):
     """The bundle that answers."""
 

@@ -11,6 +11,8 @@ from pydantic import BaseModel
 
 from catalens.answers import (
     Categorisation,
+    CategoryNode,
+    CategoryTree,
     Classification,
     Comparison,
     Found,
@@ -238,6 +240,12 @@ def reviews(
     return Call("/v1/reviews", _reads(ReviewPage), "GET", {"params": params})
 
 
+def review_photo(review_id: str, number: int = 0) -> Call[bytes]:
+    """A photo of the product that waits, as a small JPEG; counted from 0."""
+    path = f"/v1/reviews/{quote(review_id, safe='')}/photos/{number}"
+    return Call(path, lambda body: body, "GET")
+
+
 def accept_review(review_id: str) -> Call[Review]:
     """The answer is right."""
     return Call(_review(review_id, "accept"), _reads(Review))
@@ -251,6 +259,18 @@ def correct_review(review_id: str, path: str) -> Call[Review]:
 def undo_review(review_id: str) -> Call[Review]:
     """Take back what was said."""
     return Call(_review(review_id, "undo"), _reads(Review))
+
+
+def categories() -> Call[list[str]]:
+    """Every category path of model and catalog, in the order of the tree."""
+
+    def below(nodes: list[CategoryNode]) -> list[str]:
+        return [path for node in nodes for path in (node.path, *below(node.children))]
+
+    def read(body: bytes) -> list[str]:
+        return below(CategoryTree.model_validate_json(body).categories)
+
+    return Call("/v1/categories", read, "GET")
 
 
 def model() -> Call[Model]:

@@ -115,9 +115,11 @@ class Client:
     import_products = _now(calls.import_products)
     move_category = _now(calls.move_category)
     reviews = _now(calls.reviews)
+    review_photo = _now(calls.review_photo)
     accept_review = _now(calls.accept_review)
     correct_review = _now(calls.correct_review)
     undo_review = _now(calls.undo_review)
+    categories = _now(calls.categories)
     model = _now(calls.model)
 
     def _send(self, call: Call[_R]) -> _R:
@@ -182,9 +184,11 @@ class AsyncClient:
     import_products = _awaited(calls.import_products)
     move_category = _awaited(calls.move_category)
     reviews = _awaited(calls.reviews)
+    review_photo = _awaited(calls.review_photo)
     accept_review = _awaited(calls.accept_review)
     correct_review = _awaited(calls.correct_review)
     undo_review = _awaited(calls.undo_review)
+    categories = _awaited(calls.categories)
     model = _awaited(calls.model)
 
     async def _send(self, call: Call[_R]) -> _R:

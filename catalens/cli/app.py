@@ -144,6 +144,21 @@ COMMANDS = (
         ("catalens export-reviews shop-catalog labelled --excel",),
     ),
     Command(
+        "label-tasks",
+        "labelling:label_tasks",
+        "Write the answers that wait for a person as tasks of Label Studio.",
+        (
+            "catalens label-tasks http://127.0.0.1:8000 tasks.json --interface interface.xml",
+            "catalens label-import http://127.0.0.1:8000 project-1-export.json",
+        ),
+    ),
+    Command(
+        "label-import",
+        "labelling:label_import",
+        "Decide reviews as people did in Label Studio.",
+        ("catalens label-import http://127.0.0.1:8000 project-1-export.json",),
+    ),
+    Command(
         "backup",
         "catalogs:backup",
         "Copy a catalog as it is now into a folder of backups.",

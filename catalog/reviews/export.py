@@ -19,8 +19,9 @@ COLUMNS: Final = ("image", "category", "name", "id", "proposed", "score", "decid
 def write_labelled(reviews: Iterable[Review], directory: Path, excel: bool = False) -> int:
     """Write ``manifest.csv``, which `catalens train` reads, and ``photos/``; how many rows.
 
-    A product with several photos has a row for each. Those without a photo, which a training has no
-    use for, stand in ``names.csv``.
+    ``photos/`` is an `imagefolder` of Hugging Face's datasets, too: its ``metadata.csv`` has the
+    category of each file. A product with several photos has a row for each. Those without a photo,
+    which a training has no use for, stand in ``names.csv``.
 
     Args:
         reviews: decided ones, with their photos.
@@ -38,6 +39,9 @@ def write_labelled(reviews: Iterable[Review], directory: Path, excel: bool = Fal
             (directory / name).write_bytes(photo)
         rows += [_row(review, name) for name in names]
         without_photo += [] if names else [_row(review, "")]
+    in_folder = [(row[0].removeprefix("photos/"), *row[1:]) for row in rows]
+    metadata = _csv(in_folder, ("file_name", *COLUMNS[1:]))
+    (photos / "metadata.csv").write_text(metadata, encoding="utf-8", newline="")
     (directory / "manifest.csv").write_text(_csv(rows), encoding="utf-8", newline="")
     (directory / "names.csv").write_text(_csv(without_photo), encoding="utf-8", newline="")
     if excel:
@@ -55,7 +59,7 @@ def to_xlsx(reviews: Iterable[Review]) -> bytes:
     return _xlsx(_row(review, "") for review in reviews)
 
 
-def _row(review: Review, image: str) -> tuple[str | float, ...]:
+def _row(review: Review, image: str) -> tuple[str, str, str, str, str, float, str]:
     decided_at = review.decided_at.isoformat() if review.decided_at else ""
     return (
         image,
@@ -68,10 +72,10 @@ def _row(review: Review, image: str) -> tuple[str | float, ...]:
     )
 
 
-def _csv(rows: Iterable[tuple[str | float, ...]]) -> str:
+def _csv(rows: Iterable[tuple[str | float, ...]], columns: tuple[str, ...] = COLUMNS) -> str:
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(COLUMNS)
+    writer.writerow(columns)
     writer.writerows(rows)
     return out.getvalue()
 

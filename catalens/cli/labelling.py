@@ -1,0 +1,52 @@
+"""`label-tasks` and `label-import`: the review queue in Label Studio."""
+
+import json
+import os
+from pathlib import Path
+
+from rich.console import Console
+
+from catalens.cli.markup import bold
+from catalens.client import Client
+from catalog.errors import InvalidRequest
+
+_KEY = "CATALENS_API_KEY"
+
+
+def label_tasks(url: str, tasks: Path, /, *, interface: Path | None = None) -> None:
+    """Write the answers that wait for a person as tasks of Label Studio.
+
+    Args:
+        url: of the server.
+        tasks: JSON file to write, for Label Studio's import.
+        interface: file to write the project's labelling interface into, with the category tree.
+    """
+    from catalens import label_studio
+
+    with Client(url, key=os.environ.get(_KEY)) as client:
+        found = list(label_studio.tasks(client))
+        tasks.write_text(json.dumps(found), encoding="utf-8")
+        if interface is not None:
+            interface.write_text(label_studio.interface(client.categories()), encoding="utf-8")
+    Console().print(f"{bold(tasks)} holds {len(found):,} tasks.", soft_wrap=True)
+
+
+def label_import(url: str, exported: Path, /) -> None:
+    """Decide reviews as people did in Label Studio.
+
+    Args:
+        url: of the server.
+        exported: the project's export as JSON.
+    """
+    from catalens import label_studio
+
+    with Client(url, key=os.environ.get(_KEY)) as client:
+        try:
+            found = label_studio.decide(client, exported.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise InvalidRequest(
+                f"{error}.", where=str(exported), fix="Export the project as JSON."
+            ) from None
+    Console().print(f"{found.decided:,} reviews decided, {found.left:,} tasks not labelled yet.")
+    for problem in found.problems:
+        Console(stderr=True).print(problem, style="yellow", markup=False, soft_wrap=True)
