@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from catalog.category_map import read_category_map
 from catalog.errors import InvalidManifest
 from catalog.images import PHOTO_SUFFIXES
 from catalog.tables import list_files, read_records, resolve
@@ -32,6 +33,9 @@ class ManifestConfig:
         split_column: column that says train, val or test.
         tags_column: column with what else is true of the photo, separated by commas, semicolons or
             bars; it stays among the product's attributes.
+        category_map: file that says which path of the tree each category of the table is: a .csv
+            with the columns from and to, or Google's taxonomy-with-ids as .txt; a category that it
+            does not name is a bad row.
         image_root: folder or URI that relative image paths start at; the manifest's own folder
             if not given.
         max_bad: share of bad rows above which the run stops.
@@ -43,6 +47,7 @@ class ManifestConfig:
     id_column: str = "id"
     split_column: str = "split"
     tags_column: str = "tags"
+    category_map: str | None = None
     image_root: str | None = None
     max_bad: float = 0.05
 
@@ -218,14 +223,20 @@ def _read_table(
         "tags": config.tags_column,
     }
     root = config.image_root or source.rpartition("/")[0] or "."
+    mapped = None if config.category_map is None else read_category_map(Path(config.category_map))
     rows: list[Row] = []
     bad: list[BadRow] = []
     known: dict[str, _Known] = {}
     seen: set[str] = set()
     for line, record in read_records(source):
         seen.update(record)
+        stated = record.get(columns["category"], "").strip()
+        if mapped is not None and stated:
+            record = {**record, columns["category"]: mapped.get(stated, "")}
         row = _row(line, record, columns, root)
         problem = _problem(row, needs, known)
+        if mapped is not None and stated and stated not in mapped:
+            problem = "category", f"{stated!r} is not in {config.category_map}"
         if problem:
             bad.append(BadRow(line, record.get(columns["image"], ""), *problem, split=row.split))
         else:
