@@ -1,5 +1,5 @@
 # Everything a person or CI runs. `make setup` needs nothing but Python 3.11+ and make.
-.PHONY: setup demo test browser lint k8s-check audit serve bench clean lock
+.PHONY: setup demo test browser lint k8s-check audit docs serve bench clean lock
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -36,6 +36,10 @@ k8s-check: setup  ## manifests and images, part of `test`: built, against schema
 
 audit: setup  ## known vulnerabilities of what requirements.lock names
 	$(BIN)/uv tool run --from pip-audit pip-audit --disable-pip --require-hashes -r requirements.lock
+
+docs: setup  ## the documentation as a site, in dist/docs
+	$(BIN)/uv tool run --from mkdocs==1.6.1 --with mkdocs-material==9.7.0 \
+		mkdocs build --strict --site-dir dist/docs
 
 serve: setup  ## BUNDLE=path [ARGS="--catalog path"]; the demo's own when none is named
 	$(BIN)/catalens serve $(or $(BUNDLE),demo/bundle --catalog demo/catalog) $(ARGS)
