@@ -72,6 +72,12 @@ COMMANDS = (
         ("catalens report shop-run shop-run-2 comparison.html",),
     ),
     Command(
+        "track",
+        "learning:track",
+        "Log a finished run, and its bundle, in MLflow.",
+        ("catalens track shop-run --bundle shop-bundle --uri http://mlflow.shop.example:5000",),
+    ),
+    Command(
         "export",
         "learning:export",
         "Make a bundle of a finished run: the graph, verified, with all that is needed to use it.",

@@ -113,3 +113,26 @@ def report(old: Path, new: Path, page: Path = Path("comparison.html"), /) -> Non
         f"{int(found.lost.sum())} lost.",
         soft_wrap=True,
     )
+
+
+def track(
+    run: Path,
+    /,
+    *,
+    bundle: Path | None = None,
+    uri: str | None = None,
+    experiment: str = "catalens",
+) -> None:
+    """Log a finished run in MLflow.
+
+    Args:
+        run: a finished run.
+        bundle: directory of its bundle, to be logged with it.
+        uri: of the tracking server or folder; MLFLOW_TRACKING_URI if not given.
+        experiment: made if there is none of that name.
+    """
+    from train.run import read_run
+    from train.tracking import track as log
+
+    logged = log(read_run(run), bundle, uri, experiment)
+    Console().print(f"{bold(run)} is run {logged} of experiment {experiment}.", soft_wrap=True)
