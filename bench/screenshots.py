@@ -58,7 +58,7 @@ def _classify(page: Page, asked: tuple[Row, ...]) -> None:
     files = [row.image or "" for row in asked[:6:2]]
     page.get_by_label("Drop photos here").set_input_files(files)
     page.get_by_text("3 of 3 answered").wait_for()
-    page.get_by_role("button", name="Why?").first.click()
+    page.get_by_role("button", name="Why").first.click()
     page.locator(".why").wait_for()
 
 

@@ -5,12 +5,14 @@ met a dropped connection, or the proxy's own text/plain 500 in the place of an a
 more.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+import inspect
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from functools import wraps
 from types import TracebackType
-from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar, get_args
 
 import httpx
+from pydantic import ValidationError
 
 from catalens import calls
 from catalens.calls import Call
@@ -37,13 +39,22 @@ class ClientError(Exception):
         self.where = where
         self.fix = fix
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """So that it comes back from another process."""
+        return _made, (self.type, self.detail, self.status, self.where, self.fix)
+
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
         return f"{place}{self.detail} {self.fix}".rstrip()
 
 
+def _made(type: str, detail: str, status: int | None, where: str, fix: str) -> ClientError:
+    return ClientError(type, detail, status=status, where=where, fix=fix)
+
+
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+_M = TypeVar("_M", bound=Callable[..., Any])
 _DROPPED: Final = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 
 
@@ -54,16 +65,30 @@ def _now(call: Callable[_P, Call[_R]]) -> Callable[Concatenate[Any, _P], _R]:
     def method(self: "Client", *args: _P.args, **kwargs: _P.kwargs) -> _R:
         return self._send(call(*args, **kwargs))
 
-    return method
+    return _shown(method, call)
 
 
-def _awaited(call: Callable[_P, Call[_R]]) -> Callable[Concatenate[Any, _P], Awaitable[_R]]:
+def _awaited(
+    call: Callable[_P, Call[_R]],
+) -> Callable[Concatenate[Any, _P], Coroutine[Any, Any, _R]]:
     """The call as a method of `AsyncClient`."""
 
     @wraps(call)
     async def method(self: "AsyncClient", *args: _P.args, **kwargs: _P.kwargs) -> _R:
         return await self._send(call(*args, **kwargs))
 
+    return _shown(method, call)
+
+
+def _shown(method: _M, call: Callable[..., Any]) -> _M:
+    """The method with the signature that it is called by: `wraps` has left out `self`."""
+    found = inspect.signature(call)
+    own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    result = get_args(found.return_annotation)
+    vars(method)["__signature__"] = found.replace(
+        parameters=[own, *found.parameters.values()],
+        return_annotation=result[0] if result else found.return_annotation,
+    )
     return method
 
 
@@ -224,7 +249,10 @@ def _result(call: Call[_R], response: httpx.Response, again: bool) -> _R:
     gone = call.gone_is_done and again and response.status_code == 404
     if not response.is_success and not gone:
         raise _error(response)
-    return call.read(response.content)
+    try:
+        return call.read(response.content)
+    except ValidationError:  # a login page, for one
+        raise _no_answer(response) from None
 
 
 def _from_proxy(response: httpx.Response) -> bool:
@@ -249,8 +277,12 @@ def _error(response: httpx.Response) -> ClientError:
             fix=problem.get("fix", ""),
         )
     except (ValueError, KeyError, TypeError):
-        return ClientError(
-            "not-an-answer",
-            f"HTTP {response.status_code}: {response.text[:200]}",
-            status=response.status_code,
-        )
+        return _no_answer(response)
+
+
+def _no_answer(response: httpx.Response) -> ClientError:
+    return ClientError(
+        "not-an-answer",
+        f"HTTP {response.status_code}: {response.text[:200]}",
+        status=response.status_code,
+    )

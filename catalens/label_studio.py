@@ -79,7 +79,7 @@ def decide(client: Client, exported: str) -> Decisions:
     for number, task in enumerate(document, start=1):
         try:
             review, path = str(task["data"]["review"]), _chosen(task)
-        except (KeyError, TypeError, IndexError):
+        except (KeyError, TypeError, IndexError, AttributeError):
             problems.append(f"task {number} is none of ours, or not labelled by a taxonomy")
             continue
         if path is None:
@@ -122,8 +122,9 @@ def _chosen(task: dict[str, Any]) -> str | None:
     done = [one for one in task.get("annotations", ()) if not one.get("was_cancelled")]
     if not done:
         return None
-    (result,) = [one for one in done[-1]["result"] if one["type"] == "taxonomy"][:1]
-    return "/".join(result["value"]["taxonomy"][0])
+    last = max(done, key=lambda one: (one.get("updated_at") or "", one.get("id") or 0))
+    result = next((one for one in last["result"] if one["type"] == "taxonomy"), None)
+    return None if result is None else "/".join(result["value"]["taxonomy"][0])
 
 
 def _choices(tree: dict[str, Any], depth: int) -> Iterator[str]:

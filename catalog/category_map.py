@@ -1,6 +1,7 @@
 """Other people's categories as paths of the shop's own tree: a file says which is which."""
 
 import csv
+import io
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,12 +51,23 @@ def _google(text: str) -> dict[str, str]:
 
 def _table(text: str, file: Path) -> dict[str, str]:
     found: dict[str, str] = {}
-    for line, row in enumerate(csv.DictReader(text.splitlines()), start=2):
-        written, path = (row.get("from") or "").strip(), normalise_path(row.get("to") or "")
-        if not written or not path:
-            raise InvalidManifest("from or to is empty.", where=f"{file}: line {line}")
-        if found.setdefault(written, path) != path:
+    try:
+        table = csv.DictReader(io.StringIO(text, newline=""))
+        if not {"from", "to"} <= set(table.fieldnames or ()):
             raise InvalidManifest(
-                f"{written!r} is mapped to {found[written]!r}, too.", where=f"{file}: line {line}"
+                f"its columns are {', '.join(table.fieldnames or ()) or 'none'}.",
+                where=str(file),
+                fix="It needs from and to, separated by a comma.",
             )
+        for row in table:
+            where = f"{file}: line {table.line_num}"
+            written, path = (row["from"] or "").strip(), normalise_path(row["to"] or "")
+            if not written or not path:
+                raise InvalidManifest("from or to is empty.", where=where)
+            if found.setdefault(written, path) != path:
+                raise InvalidManifest(
+                    f"{written!r} is mapped to {found[written]!r}, too.", where=where
+                )
+    except csv.Error as error:
+        raise InvalidManifest(f"it cannot be read ({error}).", where=str(file)) from None
     return found

@@ -170,7 +170,7 @@ def read_manifest(
         InvalidManifest: nothing there, a needed column is missing, or too many bad rows.
     """
     if Path(source).is_dir():
-        rows, bad, notes = _read_folder(source, needs)
+        rows, bad, notes = _read_folder(source, config, needs)
     else:
         rows, bad, notes = _read_table(source, config, needs)
     manifest = Manifest(source, tuple(rows), (), tuple(notes), config.max_bad)
@@ -186,7 +186,10 @@ def write_bad_rows(path: Path, bad: tuple[BadRow, ...]) -> None:
         writer.writerows((row.line, row.image, row.field, row.problem) for row in bad)
 
 
-def _read_folder(source: str, needs: frozenset[str]) -> tuple[list[Row], list[BadRow], list[str]]:
+def _read_folder(
+    source: str, config: ManifestConfig, needs: frozenset[str]
+) -> tuple[list[Row], list[BadRow], list[str]]:
+    mapped = None if config.category_map is None else read_category_map(Path(config.category_map))
     files, folders = list_files(source)
     photos = [file for file in files if Path(file).suffix.lower() in PHOTO_SUFFIXES]
     bad = []
@@ -194,6 +197,11 @@ def _read_folder(source: str, needs: frozenset[str]) -> tuple[list[Row], list[Ba
     for line, file in enumerate(photos, start=1):
         category = normalise_path(str(Path(file).parent.as_posix()).removeprefix("."))
         image = resolve(source, file)
+        if mapped is not None and category:
+            if category not in mapped:
+                bad.append(_not_mapped(line, file, category, config))
+                continue
+            category = mapped[category]
         if not category and "category" in needs:
             bad.append(BadRow(line, file, "category", "the photo lies in no category folder"))
         else:
@@ -234,9 +242,11 @@ def _read_table(
         if mapped is not None and stated:
             record = {**record, columns["category"]: mapped.get(stated, "")}
         row = _row(line, record, columns, root)
-        problem = _problem(row, needs, known)
         if mapped is not None and stated and stated not in mapped:
-            problem = "category", f"{stated!r} is not in {config.category_map}"
+            image = record.get(columns["image"], "")
+            bad.append(_not_mapped(line, image, stated, config, row.split))
+            continue
+        problem = _problem(row, needs, known)
         if problem:
             bad.append(BadRow(line, record.get(columns["image"], ""), *problem, split=row.split))
         else:
@@ -244,6 +254,13 @@ def _read_table(
     if rows or bad:
         _check_columns(source, columns, needs, seen)
     return rows, bad, []
+
+
+def _not_mapped(
+    line: int, image: str, category: str, config: ManifestConfig, split: str | None = None
+) -> BadRow:
+    problem = f"{category!r} is not in {config.category_map}"
+    return BadRow(line, image, "category", problem, split)
 
 
 def _check_columns(

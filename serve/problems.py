@@ -82,6 +82,7 @@ class Problem(BaseModel):
         detail: what is wrong here.
         where: the field, file or setting it is about.
         fix: what to do.
+        error: detail and fix in one, where clients of the Open Inference Protocol look.
     """
 
     type: str
@@ -90,12 +91,19 @@ class Problem(BaseModel):
     detail: str
     where: str = ""
     fix: str = ""
+    error: str = ""
 
 
 def _document(kind: str, detail: str, where: str = "", fix: str = "") -> Problem:
     found = KINDS[kind]
     return Problem(
-        type=kind, title=found.title, status=found.status, detail=detail, where=where, fix=fix
+        type=kind,
+        title=found.title,
+        status=found.status,
+        detail=detail,
+        where=where,
+        fix=fix,
+        error=f"{detail} {fix}".strip(),
     )
 
 
@@ -126,16 +134,9 @@ def document_of(error: CatalensError) -> Problem:
     return _document(error.type, error.what, error.where, error.fix)
 
 
-def of_error(error: CatalensError, path: str = "") -> Response:
-    """The answer to an error of ours.
-
-    Below /v2 it also has what clients of the Open Inference Protocol show: `error`.
-    """
-    found = document_of(error)
-    if not path.startswith("/v2"):
-        return _response(found)
-    body = found.model_dump() | {"error": f"{found.detail} {found.fix}".strip()}
-    return Response(to_json(body), found.status, _ADVICE.get(found.status, {}), MEDIA_TYPE)
+def of_error(error: CatalensError) -> Response:
+    """The answer to an error of ours."""
+    return _response(document_of(error))
 
 
 def of_validation(details: ErrorDetails) -> InvalidRequest:
@@ -152,9 +153,9 @@ def of_validation(details: ErrorDetails) -> InvalidRequest:
 def install(api: FastAPI) -> None:
     """Make every error of the API a problem document."""
 
-    async def on_error(request: Request, error: Exception) -> Response:
+    async def on_error(_: Request, error: Exception) -> Response:
         assert isinstance(error, CatalensError)
-        return of_error(error, request.url.path)
+        return of_error(error)
 
     async def on_validation(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)

@@ -128,7 +128,8 @@ def watch(
     while time.monotonic() < until:
         try:
             found = ask(url, key)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, ValueError, KeyError) as error:
+            agreed = 0
             if time.monotonic() - reached > _UNREACHABLE_S:
                 raise NotReady(f"it does not answer ({error}).", where=url) from None
             time.sleep(_ASK_EVERY_S)

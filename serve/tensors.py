@@ -4,7 +4,8 @@ https://github.com/triton-inference-server/server/tree/main/docs/protocol: exten
 binary_tensor_data and classification.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
-from starlette.requests import Request
 from starlette.responses import Response
 
 from catalog.errors import InvalidRequest
-from serve.bodies import decode_base64, parse_json, read_whole
+from serve.bodies import decode_base64, parse_json
 
-_HEADER: Final = "Inference-Header-Content-Length"
+HEADER: Final = "Inference-Header-Content-Length"
+_DIGITS: Final = 18  # of a length
 _LENGTH_BYTES: Final = 4  # before each element of BYTES, little endian
 
 
@@ -67,52 +68,53 @@ class Output:
     labels: Sequence[str] = ()
 
 
-async def read_infer(request: Request, limit: int) -> tuple[InferBody, memoryview]:
+def parse_infer(body: bytes, announced: str | None) -> tuple[InferBody, memoryview]:
     """The JSON part of a body, and the bytes that follow it.
 
+    Args:
+        body: whole.
+        announced: the header that says how long the JSON is; None where it is all.
+
     Raises:
-        RequestTooLarge: over the limit.
         InvalidRequest: the JSON or its length is wrong.
     """
-    body = await read_whole(request, limit)
-    announced = request.headers.get(_HEADER)
     if announced is None:
         return parse_json(body, InferBody), memoryview(b"")
-    if not announced.isdecimal() or int(announced) > len(body):
-        raise InvalidRequest("not a length within the body.", where=_HEADER)
+    if not announced.isdecimal() or len(announced) > _DIGITS or int(announced) > len(body):
+        raise InvalidRequest("not a length within the body.", where=HEADER)
     cut = int(announced)
     return parse_json(body[:cut], InferBody), memoryview(body)[cut:]
 
 
-def read_pixels(tensor: Tensor, blob: memoryview, size: int) -> NDArray[np.uint8]:
-    """Photos that are decoded, uint8 [N, S, S, 3].
+def read_pixels(tensor: Tensor, blob: memoryview, size: int, most: int) -> NDArray[np.uint8]:
+    """Photos that are decoded, uint8 [N, S, S, 3], N at most so many.
 
     Raises:
         InvalidRequest: another type or shape, or data that do not fit it.
     """
     shape = tuple(tensor.shape)
-    fits = len(shape) == 4 and shape[0] > 0 and shape[1:] == (size, size, 3)
-    if tensor.datatype != "UINT8" or not fits:
+    if tensor.datatype != "UINT8" or len(shape) != 4 or shape[1:] != (size, size, 3):
         raise InvalidRequest(
             f"it is {tensor.datatype} {list(shape)}.",
             where="inputs.images",
             fix=f"Send UINT8 [N, {size}, {size}, 3], or whole files as `encoded`.",
         )
-    try:
-        if _is_binary(tensor, blob):
-            return np.frombuffer(blob, np.uint8).reshape(shape)
-        values = np.asarray(tensor.data)
-        if values.dtype.kind not in "iu" or values.min() < 0 or values.max() > 255:
-            raise ValueError("not whole numbers from 0 to 255")
-        return values.astype(np.uint8).reshape(shape)
-    except (ValueError, TypeError, OverflowError):
-        raise InvalidRequest(
-            "the data do not fit the shape and type.", where="inputs.images"
-        ) from None
+    _check_count(shape[0], most)
+    count = math.prod(shape)
+    if _is_binary(tensor, blob):
+        fits = len(blob) == count
+        values = np.frombuffer(blob, np.uint8)
+    else:
+        flat = _flat(tensor.data, count)
+        fits = len(flat) == count and all(type(one) is int and 0 <= one < 256 for one in flat)
+        values = np.array(flat if fits else [], np.uint8)
+    if not fits:
+        raise InvalidRequest("the data do not fit the shape and type.", where="inputs.images")
+    return values.reshape(shape)
 
 
-def read_photos(tensor: Tensor, blob: memoryview, limit: int) -> list[bytes]:
-    """Photos as files.
+def read_photos(tensor: Tensor, blob: memoryview, limit: int, most: int) -> list[bytes]:
+    """Photos as files, at most so many.
 
     Raises:
         InvalidRequest: another type or shape, or data that do not fit it.
@@ -124,16 +126,18 @@ def read_photos(tensor: Tensor, blob: memoryview, limit: int) -> list[bytes]:
             where="inputs.encoded",
             fix="Send BYTES [N].",
         )
+    count = math.prod(tensor.shape)
+    _check_count(count, most)
     if _is_binary(tensor, blob):
-        photos = _elements(blob)
-    elif isinstance(tensor.data, list) and all(isinstance(one, str) for one in tensor.data):
-        photos = [
-            decode_base64(one, limit, f"inputs.encoded.{place}")
-            for place, one in enumerate(tensor.data)
-        ]
+        photos = _elements(blob, count)
     else:
-        raise InvalidRequest("the data are no list of base64 texts.", where="inputs.encoded")
-    if int(np.prod(tensor.shape)) != len(photos):
+        texts = _flat(tensor.data, count)
+        if not all(isinstance(one, str) for one in texts):
+            raise InvalidRequest("the data are no base64 texts.", where="inputs.encoded")
+        photos = [
+            decode_base64(one, limit, f"inputs.encoded.{place}") for place, one in enumerate(texts)
+        ]
+    if len(photos) != count:
         raise InvalidRequest(
             f"the shape is {tensor.shape}, and there are {len(photos)} photos.",
             where="inputs.encoded",
@@ -148,6 +152,8 @@ def written(asked: InferBody, head: Mapping[str, Any], outputs: Mapping[str, Out
         InvalidRequest: there is no such output.
     """
     wanted = asked.outputs or [Wanted(name=name) for name in outputs]
+    if len({one.name for one in wanted}) < len(wanted):
+        raise InvalidRequest("an output is asked for twice.", where="outputs")
     binary = bool(asked.parameters.get("binary_data_output", False))
     tensors, blobs = [], []
     for one in wanted:
@@ -166,7 +172,7 @@ def written(asked: InferBody, head: Mapping[str, Any], outputs: Mapping[str, Out
     text, tail = to_json(document), b"".join(blobs)
     if not tail:
         return Response(text, media_type="application/json")
-    headers = {_HEADER: str(len(text))}
+    headers = {HEADER: str(len(text))}
     return Response(text + tail, media_type="application/octet-stream", headers=headers)
 
 
@@ -182,9 +188,35 @@ def _is_binary(tensor: Tensor, blob: memoryview) -> bool:
     return True
 
 
-def _elements(blob: memoryview) -> list[bytes]:
-    found = []
-    while blob:
+def _check_count(photos: int, most: int) -> None:
+    if not 0 < photos <= most:
+        raise InvalidRequest(
+            f"{photos} photos in one request; from 1 to {most} are read.",
+            where="inputs",
+            fix="Send several requests.",
+        )
+
+
+def _flat(data: Any, most: int) -> list[Any]:
+    """The elements of lists within lists, no more than one over so many."""
+    found: list[Any] = []
+    left: list[Iterator[Any]] = [iter(data if isinstance(data, list) else ())]
+    while left and len(found) <= most:
+        for one in left[-1]:
+            if isinstance(one, list):
+                left.append(iter(one))
+                break
+            found.append(one)
+            if len(found) > most:
+                break
+        else:
+            left.pop()
+    return found
+
+
+def _elements(blob: memoryview, most: int) -> list[bytes]:
+    found: list[bytes] = []
+    while blob and len(found) <= most:
         end = _LENGTH_BYTES + int.from_bytes(blob[:_LENGTH_BYTES], "little")
         if len(blob) < end:
             raise InvalidRequest("an element is cut off.", where="inputs.encoded")
@@ -198,8 +230,10 @@ def _ranked(output: Output, top: object) -> NDArray[np.float32] | Sequence[Any]:
     values = output.values
     if top is None or not isinstance(values, np.ndarray):
         return values
-    if not isinstance(top, int) or top < 1:
-        raise InvalidRequest("not a number from 1.", where="outputs.classification")
+    if type(top) is not int or not 1 <= top <= values.shape[1]:
+        raise InvalidRequest(
+            f"not a number from 1 to {values.shape[1]}.", where="outputs.classification"
+        )
     found = []
     for row in values:
         order = np.argsort(-row, kind="stable")[:top].tolist()

@@ -1,7 +1,6 @@
 """`classify`, `compare` and `categorize`: one question, to a bundle or to a server."""
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from catalens.answers import Categorisation, Classified, Comparison
 from catalens.cli.explained import show_explained
 from catalens.cli.local import LocalBundle
 from catalens.cli.markup import bold
+from catalens.cli.server import asked_server
 from catalens.client import Client, ClientError
 from catalog.errors import CatalensError, ImageTooLarge, InvalidImage, InvalidRequest
 from catalog.precision import TARGET_PRECISION
@@ -22,7 +22,6 @@ from catalog.tables import read_bytes
 
 Json = Annotated[bool, Parameter(name="--json")]
 
-_KEY = "CATALENS_API_KEY"
 _OF_ONE_PHOTO = (InvalidImage.type, ImageTooLarge.type)
 
 
@@ -144,12 +143,8 @@ def _asked(bundle_or_url: str, catalog: str | None = None) -> Iterator[LocalBund
         raise InvalidRequest(
             "the server has a catalog of its own.", where="--catalog", fix="Leave it out."
         )
-    try:
-        with Client(bundle_or_url, key=os.environ.get(_KEY)) as client:
-            yield client
-    except ClientError as error:
-        where = error.where or bundle_or_url
-        raise CatalensError(error.detail, where=where, fix=error.fix) from error
+    with asked_server(bundle_or_url) as client:
+        yield client
 
 
 def _bytes(photo: Path) -> bytes:

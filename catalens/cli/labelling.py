@@ -1,16 +1,13 @@
 """`label-tasks` and `label-import`: the review queue in Label Studio."""
 
 import json
-import os
 from pathlib import Path
 
 from rich.console import Console
 
 from catalens.cli.markup import bold
-from catalens.client import Client
+from catalens.cli.server import asked_server
 from catalog.errors import InvalidRequest
-
-_KEY = "CATALENS_API_KEY"
 
 
 def label_tasks(url: str, tasks: Path, /, *, interface: Path | None = None) -> None:
@@ -23,7 +20,7 @@ def label_tasks(url: str, tasks: Path, /, *, interface: Path | None = None) -> N
     """
     from catalens import label_studio
 
-    with Client(url, key=os.environ.get(_KEY)) as client:
+    with asked_server(url) as client:
         found = list(label_studio.tasks(client))
         tasks.write_text(json.dumps(found), encoding="utf-8")
         if interface is not None:
@@ -31,7 +28,7 @@ def label_tasks(url: str, tasks: Path, /, *, interface: Path | None = None) -> N
     Console().print(f"{bold(tasks)} holds {len(found):,} tasks.", soft_wrap=True)
 
 
-def label_import(url: str, exported: Path, /) -> None:
+def label_import(url: str, exported: Path, /) -> int:
     """Decide reviews as people did in Label Studio.
 
     Args:
@@ -40,7 +37,7 @@ def label_import(url: str, exported: Path, /) -> None:
     """
     from catalens import label_studio
 
-    with Client(url, key=os.environ.get(_KEY)) as client:
+    with asked_server(url) as client:
         try:
             found = label_studio.decide(client, exported.read_text(encoding="utf-8"))
         except ValueError as error:
@@ -50,3 +47,4 @@ def label_import(url: str, exported: Path, /) -> None:
     Console().print(f"{found.decided:,} reviews decided, {found.left:,} tasks not labelled yet.")
     for problem in found.problems:
         Console(stderr=True).print(problem, style="yellow", markup=False, soft_wrap=True)
+    return 1 if found.problems else 0

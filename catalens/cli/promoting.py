@@ -7,8 +7,8 @@ import httpx
 from rich.console import Console
 
 from catalens.cli.markup import bold
+from catalens.cli.server import KEY
 from catalog.errors import CatalensError, InvalidBundle
-from serve.problems import NotReady
 
 _DASHBOARD = "http://127.0.0.1:8265"
 
@@ -34,9 +34,12 @@ def promote(
         wait: seconds, until all replicas must answer with the bundle.
     """
     from serve import promote
+    from serve.problems import NotReady
 
     console = Console()
-    key = os.environ.get("CATALENS_API_KEY")
+    key = os.environ.get(KEY)
+    if "://" not in bundle and Path(bundle).exists():
+        bundle = str(Path(bundle).absolute())  # replicas have another working directory
     _verify(bundle, console)
     _reach(url, key)
     if config is None:
@@ -51,9 +54,7 @@ def promote(
     version = ""
     try:
         with console.status("Waiting for the replicas") as status:
-            for found, agreed in promote.watch(
-                url, bundle, wait, os.environ.get("CATALENS_API_KEY")
-            ):
+            for found, agreed in promote.watch(url, bundle, wait, key):
                 version = found.version
                 status.update(f"{found.state}: {found.version}, {agreed} answers in a row")
     except InvalidBundle as error:
@@ -86,13 +87,14 @@ def _verify(bundle: str, console: Console) -> None:
 
 def _reach(url: str, key: str | None) -> None:
     """Refuse before anything is changed what could not be watched then."""
+    from serve.problems import NotReady
     from serve.promote import ask
 
     try:
         ask(url, key)
     except httpx.TransportError as error:
         raise NotReady(f"it does not answer ({error}).", where=url) from None
-    except httpx.HTTPStatusError:
+    except (httpx.HTTPStatusError, ValueError, KeyError):
         return  # nothing is ready there, which another bundle may well mend
 
 

@@ -2,7 +2,7 @@
 
 import csv
 import io
-import shutil
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -11,8 +11,10 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
+from catalog.errors import InvalidRequest
 from catalog.reviews.record import Review
 
+_PHOTO: Final = re.compile(r"[0-9a-f]{24}-\d+\.jpg")
 COLUMNS: Final = ("image", "category", "name", "id", "proposed", "score", "decided_at")
 
 
@@ -27,11 +29,21 @@ def write_labelled(reviews: Iterable[Review], directory: Path, excel: bool = Fal
         reviews: decided ones, with their photos.
         directory: made if it is not there; photos of an earlier export are removed.
         excel: also write ``manifest.xlsx``, with all of them.
+
+    Raises:
+        InvalidRequest: the directory holds another manifest.
     """
     photos = directory / "photos"
-    if photos.exists():
-        shutil.rmtree(photos)
-    photos.mkdir(parents=True)
+    if (directory / "manifest.csv").exists() and not (directory / "names.csv").exists():
+        raise InvalidRequest(
+            "it holds a manifest that is not of such an export.",
+            where=str(directory),
+            fix="Name another folder.",
+        )
+    photos.mkdir(parents=True, exist_ok=True)
+    for old in photos.iterdir():
+        if _PHOTO.fullmatch(old.name):
+            old.unlink()
     rows, without_photo = [], []
     for review in reviews:
         names = [f"photos/{review.id}-{number}.jpg" for number in range(len(review.photos))]

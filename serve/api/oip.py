@@ -7,14 +7,26 @@ metadata say, or as `encoded`, whole JPEG, PNG, ... files: BYTES [N], in JSON as
 
 from typing import Any, Final
 
+import numpy as np
 from fastapi import APIRouter, Request, Response
+from numpy.typing import NDArray
 
 from catalog.errors import InvalidRequest, UnknownModel
 from inference.bundle import BundleDocument
 from inference.session import Prediction
+from serve.bodies import read_whole
 from serve.problems import NotReady
 from serve.service import Service
-from serve.tensors import InferBody, Output, Tensor, read_infer, read_photos, read_pixels, written
+from serve.tensors import (
+    HEADER,
+    InferBody,
+    Output,
+    Tensor,
+    parse_infer,
+    read_photos,
+    read_pixels,
+    written,
+)
 
 _PROTOCOL: Final = "2"
 _EXTENSIONS: Final = ("binary_tensor_data", "classification")
@@ -60,20 +72,29 @@ def oip_routes(service: Service) -> APIRouter:
     @router.post("/models/{name}/versions/{version}/infer")
     async def infer(request: Request, name: str, version: str | None = None) -> Response:
         """Classify or embed photos; tensors as JSON or binary."""
+        settings = service.settings
+        body = await read_whole(request, settings.max_body_bytes)
+        # Only now: another bundle may have come while the body was read.
+        model = service.model
         document = _document(service, name, version)
-        asked, blob = await read_infer(request, service.settings.max_body_bytes)
-        tensor = _only_input(asked)
-        if tensor.name == "images":
-            pixels = read_pixels(tensor, blob, document.image.size)
-            _check_count(len(pixels), service.settings.max_photos)
-            prediction = await service.model.predict_pixels(pixels)
-        else:
-            photos = read_photos(tensor, blob, service.settings.max_photo_bytes)
-            _check_count(len(photos), service.settings.max_photos)
+        announced = request.headers.get(HEADER)
+
+        def understand() -> tuple[InferBody, NDArray[np.uint8] | list[bytes]]:
+            asked, blob = parse_infer(body, announced)
+            tensor, most = _only_input(asked), settings.max_photos
+            if tensor.name == "images":
+                return asked, read_pixels(tensor, blob, document.image.size, most)
+            return asked, read_photos(tensor, blob, settings.max_photo_bytes, most)
+
+        asked, photos = await service.off_loop(understand)
+        if isinstance(photos, list):
             names = [f"encoded.{place}" for place in range(len(photos))]
-            prediction = await service.model.predict(photos, names)
+            prediction = await model.predict(photos, names)
+        else:
+            prediction = await model.predict_pixels(photos)
         outputs = _outputs(name, document, prediction)
-        return written(asked, {"model_name": name, "model_version": document.version}, outputs)
+        head = {"model_name": name, "model_version": document.version}
+        return await service.off_loop(written, asked, head, outputs)
 
     return router
 
@@ -118,15 +139,6 @@ def _only_input(asked: InferBody) -> Tensor:
             fix="See the model's metadata.",
         )
     return asked.inputs[0]
-
-
-def _check_count(photos: int, most: int) -> None:
-    if not 0 < photos <= most:
-        raise InvalidRequest(
-            f"{photos} photos in one request; from 1 to {most} are read.",
-            where="inputs",
-            fix="Send several requests.",
-        )
 
 
 def _outputs(name: str, document: BundleDocument, prediction: Prediction) -> dict[str, Output]:

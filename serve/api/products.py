@@ -28,6 +28,7 @@ from serve.service import Service
 _ATTRIBUTES = TypeAdapter(dict[str, str])
 _FILTER = TypeAdapter(dict[str, str | list[str]])
 _STORED_TEXTS = ("name", "category", "attributes")
+_FARTHEST = 2**31 - 1
 _SEARCH_TEXTS = ("name", "text", "filter", "limit")
 
 
@@ -61,7 +62,7 @@ def product_routes(service: Service) -> APIRouter:
     async def browse(
         category: Annotated[str | None, Query(description="at or below this path")] = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 50,
-        offset: Annotated[int, Query(ge=0)] = 0,
+        offset: Annotated[int, Query(ge=0, le=_FARTHEST)] = 0,
     ) -> ProductsAnswer:
         """Go through the catalog's products, or those of a category."""
         where = None if category is None else {"category": category}
@@ -174,7 +175,7 @@ async def _read_search(request: Request, service: Service) -> tuple[Asked, Searc
         asked = await of_body(found.product, service, "product.")
         return require_something(asked), found
     limit = found.texts.get("limit", "10")
-    if not limit.isdecimal() or not 1 <= int(limit[:4]) <= 100:
+    if not limit.isdecimal() or len(limit) > 3 or not 1 <= int(limit) <= 100:
         raise InvalidRequest("not a number from 1 to 100.", where="limit")
     sought = SearchBody(
         text=(found.texts.get("text") or "")[:1_000] or None,

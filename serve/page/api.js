@@ -12,8 +12,18 @@ export class Problem extends Error {
 
 export const key = {
   get: () => sessionStorage.getItem(KEY),
-  set: (value) => (value ? sessionStorage.setItem(KEY, value) : sessionStorage.removeItem(KEY)),
+  set: (value) => {
+    if (value) sessionStorage.setItem(KEY, value);
+    else sessionStorage.removeItem(KEY);
+    dispatchEvent(new Event(KEY));
+  },
 };
+
+/** Call something whenever another key is used; gives what ends it. */
+export function onKey(work) {
+  addEventListener(KEY, work);
+  return () => removeEventListener(KEY, work);
+}
 
 /** The answer to a call; every call may be repeated, so one that broke is sent once more. */
 export async function call(path, { method = "GET", json, body, type } = {}) {
@@ -33,8 +43,8 @@ export async function ask(path, options) {
   return response.status === 204 ? null : response.json();
 }
 
-/** A photo of the server's as an address that <img> can show; revoke it when it is not shown. */
-export async function photoUrl(path) {
+/** A file of the server's as an address that <img> or <a> take; revoke it when it is not used. */
+export async function fileUrl(path) {
   return URL.createObjectURL(await (await call(path)).blob());
 }
 
@@ -56,6 +66,13 @@ async function answered(path, request) {
       const proxys = response.status === 500 && !(type(response) || "").includes("json");
       if (!proxys || left === 0) return response;
     } catch (error) {
+      if (/[^ -~]/.test(request.headers.Authorization || "")) {
+        throw new Problem({
+          type: "unauthorized",
+          title: "No API key that is known",
+          detail: "the API key has characters that no key has.",
+        });
+      }
       if (left === 0) {
         throw new Problem({
           type: "unreachable",

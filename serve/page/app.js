@@ -5,6 +5,7 @@ import { Catalog } from "./catalog.js";
 import { Classify } from "./classify.js";
 import { Compare } from "./compare.js";
 import { Model } from "./model.js";
+import { CategoryList } from "./parts.js";
 import { Review } from "./review.js";
 import { html, render, useEffect, useState } from "./vendor/htm-preact.js";
 
@@ -16,11 +17,16 @@ const VIEWS = {
   model: ["Model", Model],
 };
 
-const shown = () => (location.hash.slice(1) in VIEWS ? location.hash.slice(1) : "classify");
+const shown = () => {
+  const name = location.hash.slice(1);
+  return Object.hasOwn(VIEWS, name) ? name : "classify";
+};
+
+// A photo that misses its field must not take the page away.
+for (const kind of ["dragover", "drop"]) addEventListener(kind, (event) => event.preventDefault());
 
 function App() {
   const [name, setName] = useState(shown());
-  const [login, setLogin] = useState(0); // another key makes another view
   useEffect(() => {
     const follow = () => setName(shown());
     addEventListener("hashchange", follow);
@@ -43,24 +49,24 @@ function App() {
             html`<a href="#${view}" aria-current=${view === name ? "page" : null}>${title}</a>`,
         )}
       </nav>
-      <${Key} onChange=${() => setLogin(login + 1)} />
+      <${Key} />
     </header>
     <main id="main" tabindex="-1">
       <h1>${VIEWS[name][0]}</h1>
-      <${View} key=${`${name}${login}`} />
+      <${View} key=${name} />
     </main>
+    <${CategoryList} />
   `;
 }
 
 /** The API key, for servers that ask for one. */
-function Key({ onChange }) {
+function Key() {
   const [value, setValue] = useState(key.get() || "");
   return html`<form
     class="key"
     onSubmit=${(event) => {
       event.preventDefault();
       key.set(value.trim());
-      onChange();
     }}
   >
     <label for="key">API key</label>

@@ -2,9 +2,11 @@
 
 import { ask } from "./api.js";
 import { Bars, Decision, Drop, FilePhoto, Path, Wrong, percent, ranked } from "./parts.js";
-import { html, useRef, useState } from "./vendor/htm-preact.js";
+import { html, useEffect, useRef, useState } from "./vendor/htm-preact.js";
 
 const AT_ONCE = 4;
+/** Problems that pass by themselves. */
+const PASSING = new Set(["overloaded", "rate-limited", "not-ready", "unreachable", "unauthorized"]);
 
 /** @type {number} so that each photo has a key of its own */
 let photos = 0;
@@ -27,12 +29,20 @@ export function Classify() {
       });
     }
   };
+  const queue = (some) => {
+    waiting.current.push(...some);
+    work();
+  };
   const add = (files) => {
     const added = files.map((file) => ({ id: (photos += 1), file }));
     setItems((before) => [...added, ...before]);
-    waiting.current.push(...added);
-    work();
+    queue(added);
   };
+  const again = (item) => {
+    change(item.id, { problem: null });
+    queue([item]);
+  };
+  useEffect(() => () => (waiting.current = []), []); // nobody sees the answers any more
   const done = items.filter((item) => item.result || item.problem).length;
   return html`
     <${Drop} many onPhotos=${add} label="Drop photos here, paste them, or choose files" />
@@ -42,7 +52,7 @@ export function Classify() {
         ${done} of ${items.length} answered`}
     </p>
     <ul class="cards">
-      ${items.map((item) => html`<${Card} key=${item.id} item=${item} />`)}
+      ${items.map((item) => html`<${Card} key=${item.id} item=${item} onAgain=${() => again(item)} />`)}
     </ul>
   `;
 }
@@ -57,7 +67,7 @@ async function classified(file, query = "") {
   }
 }
 
-function Card({ item }) {
+function Card({ item, onAgain }) {
   const [why, setWhy] = useState(null);
   const [asking, setAsking] = useState(false);
   const { file, result, problem } = item;
@@ -74,6 +84,7 @@ function Card({ item }) {
     <div>
       ${!result && !problem && html`<p>Asking…</p>`}
       <${Wrong} problem=${problem} />
+      ${problem && PASSING.has(problem.type) && html`<button onClick=${onAgain}>Again</button>`}
       ${result &&
       html`<p class="answer">
           <${Path} path=${result.answer.path} /> <b>${percent(result.answer.probability)}</b>
@@ -82,7 +93,10 @@ function Card({ item }) {
         <${Bars} label="Categories by probability" rows=${ranked(result.categories)} />
         ${result.tags &&
         html`<p>Tags: ${result.tags.map(({ tag, probability }) => `${tag} ${percent(probability)}`).join(", ")}</p>`}
-        ${!why && html`<button disabled=${asking} onClick=${explain}>${asking ? "Looking…" : "Why?"}</button>`}
+        ${(!why || why.problem) &&
+        html`<button disabled=${asking} onClick=${explain} aria-label="Why ${file.name || "pasted photo"}?">
+          ${asking ? "Looking…" : "Why?"}
+        </button>`}
         <${Wrong} problem=${why && why.problem} />
         ${why && why.result && html`<${Why} found=${why.result.explanation} />`}`}
     </div>

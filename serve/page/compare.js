@@ -2,7 +2,7 @@
 
 import { ask, base64 } from "./api.js";
 import { Bars, Decision, Drop, FilePhoto, Wrong, percent } from "./parts.js";
-import { html, useState } from "./vendor/htm-preact.js";
+import { html, useRef, useState } from "./vendor/htm-preact.js";
 
 const EMPTY = { name: "", file: null };
 
@@ -10,20 +10,30 @@ export function Compare() {
   const [left, setLeft] = useState(EMPTY);
   const [right, setRight] = useState(EMPTY);
   const [found, setFound] = useState({});
+  const newest = useRef(0);
+  /** Of what was compared before, nothing is shown beside other products. */
+  const change = (set) => (value) => {
+    newest.current += 1;
+    setFound({});
+    set(value);
+  };
   const compare = async (event) => {
     event.preventDefault();
+    const mine = (newest.current += 1);
+    let next;
     try {
       const [one, other] = await Promise.all([product(left), product(right)]);
       const json = { left: one, right: other };
-      setFound({ match: await ask("v1/compare", { method: "POST", json }) });
+      next = { match: await ask("v1/compare", { method: "POST", json }) };
     } catch (problem) {
-      setFound({ problem });
+      next = { problem };
     }
+    if (mine === newest.current) setFound(next);
   };
   return html`<form onSubmit=${compare}>
       <div class="sides">
-        <${Side} side="left" title="One product" value=${left} onChange=${setLeft} />
-        <${Side} side="right" title="The other" value=${right} onChange=${setRight} />
+        <${Side} side="left" title="One product" value=${left} onChange=${change(setLeft)} />
+        <${Side} side="right" title="The other" value=${right} onChange=${change(setRight)} />
       </div>
       <button class="main">Compare</button>
     </form>

@@ -1,18 +1,23 @@
 // The bundle that answers: how far to trust it, what it knows, and what comes next.
 
-import { ask, photoUrl } from "./api.js";
-import { Wrong, percent } from "./parts.js";
-import { html, useEffect, useState } from "./vendor/htm-preact.js";
+import { ask, fileUrl } from "./api.js";
+import { Wrong, percent, useReload } from "./parts.js";
+import { html, useEffect, useRef, useState } from "./vendor/htm-preact.js";
 
 export function Model() {
   const [model, setModel] = useState(null);
   const [tree, setTree] = useState([]);
   const [report, setReport] = useState(null);
   const [problem, setProblem] = useState(null);
-  useEffect(() => {
+  const gone = useRef(false);
+  const load = () => {
+    setProblem(null);
     ask("v1/model").then(setModel, setProblem);
     ask("v1/categories").then(({ categories }) => setTree(categories), setProblem);
-  }, []);
+  };
+  useEffect(load, []);
+  useReload(load);
+  useEffect(() => () => (gone.current = true), []);
   useEffect(() => () => report && URL.revokeObjectURL(report), [report]);
   if (!model) return html`<${Wrong} problem=${problem} />`;
   const metrics = model.provenance.held_out_metrics || {};
@@ -28,7 +33,8 @@ export function Model() {
     ["Products in the catalog", model.catalog && model.catalog.products],
     ["Catalog", model.catalog && model.catalog.uri],
   ];
-  const show = () => photoUrl("v1/model/report").then(setReport, setProblem);
+  const show = () =>
+    fileUrl("v1/model/report").then((url) => (gone.current ? URL.revokeObjectURL(url) : setReport(url)), setProblem);
   return html`
     <dl class="facts">
       ${facts

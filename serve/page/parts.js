@@ -1,6 +1,6 @@
 // What several views show: problems, decisions, ranked categories, photos, a field for a category.
 
-import { ask, photoUrl } from "./api.js";
+import { ask, fileUrl, onKey } from "./api.js";
 import { html, useEffect, useRef, useState } from "./vendor/htm-preact.js";
 
 export const percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)}%`;
@@ -78,7 +78,7 @@ export function KeptPhoto({ path, alt }) {
     let made = null;
     let gone = false;
     setUrl(null);
-    photoUrl(path).then(
+    fileUrl(path).then(
       (found) => (gone ? URL.revokeObjectURL(found) : setUrl((made = found))),
       () => {},
     );
@@ -97,8 +97,8 @@ export function Drop({ onPhotos, label, many = false }) {
   const [over, setOver] = useState(false);
   const input = useRef(null);
   const take = (files) => {
-    const photos = [...files].filter((file) => file.type.startsWith("image/") || !file.type);
-    if (photos.length) onPhotos(many ? photos : photos.slice(0, 1));
+    // All are sent: of what is no photo the server says so.
+    if (files.length) onPhotos(many ? [...files] : [files[0]]);
   };
   useEffect(() => {
     const paste = (event) => {
@@ -131,34 +131,51 @@ export function Drop({ onPhotos, label, many = false }) {
   </label>`;
 }
 
-let known = null;
+let tree = null;
+const readers = new Set();
 
-/** Every category path of model and catalog, in the order of the tree. */
-export function useCategories() {
-  const [paths, setPaths] = useState(known || []);
+/** Ask for the categories anew, for all who show them. */
+export function reloadCategories() {
+  tree = ask("v1/categories").then(({ categories }) => {
+    const below = (nodes) => nodes.flatMap((node) => [node.path, ...below(node.children)]);
+    return below(categories);
+  });
+  tree.then(
+    (paths) => readers.forEach((read) => read(paths)),
+    () => (tree = null),
+  );
+}
+
+/** What every category field suggests, once for the page. */
+export function CategoryList() {
+  const [paths, setPaths] = useState([]);
   useEffect(() => {
-    ask("v1/categories").then(
-      ({ categories }) => {
-        const below = (nodes) => nodes.flatMap((node) => [node.path, ...below(node.children)]);
-        setPaths((known = below(categories)));
-      },
-      () => {},
-    );
+    readers.add(setPaths);
+    if (tree) tree.then(setPaths, () => {});
+    else reloadCategories();
+    const stop = onKey(reloadCategories);
+    return () => {
+      readers.delete(setPaths);
+      stop();
+    };
   }, []);
-  return paths;
+  return html`<datalist id="categories">${paths.map((path) => html`<option key=${path} value=${path} />`)}</datalist>`;
+}
+
+/** Do something again when another API key is used. */
+export function useReload(work) {
+  const newest = useRef(work);
+  newest.current = work;
+  useEffect(() => onKey(() => newest.current()), []);
 }
 
 /** A field for a category: any part of its path finds it, and a new one may be written. */
-export function CategoryField({ id, label, value, onInput, field }) {
-  const paths = useCategories();
-  return html`<label for=${id}>${label}</label>
-    <input
-      id=${id}
-      ref=${field}
-      list="${id}-list"
-      autocomplete="off"
-      value=${value}
-      onInput=${(event) => onInput(event.target.value)}
-    />
-    <datalist id="${id}-list">${paths.map((path) => html`<option value=${path} />`)}</datalist>`;
-}
+export const CategoryField = ({ id, label, value, onInput, field }) => html`<label for=${id}>${label}</label>
+  <input
+    id=${id}
+    ref=${field}
+    list="categories"
+    autocomplete="off"
+    value=${value}
+    onInput=${(event) => onInput(event.target.value)}
+  />`;

@@ -1,83 +1,117 @@
 // Answers that wait for a person: many a minute, by keyboard.
 
-import { ask } from "./api.js";
-import { CategoryField, KeptPhoto, Path, Wrong, percent } from "./parts.js";
+import { ask, fileUrl } from "./api.js";
+import { CategoryField, KeptPhoto, Path, Wrong, percent, useReload } from "./parts.js";
 import { html, useEffect, useRef, useState } from "./vendor/htm-preact.js";
 
-const MOST = 200;
+const PAGE = 100;
+const FEW = 10; // are left when more are asked for
+const SHORTCUTS = "catalens-shortcuts";
 const SAID = { accepted: "accepted", corrected: "corrected to" };
 
+const EMPTY = { open: null, total: 0, next: null, at: 0 };
+
 export function Review() {
-  const [reviews, setReviews] = useState(null);
-  const [total, setTotal] = useState(0);
-  const [at, setAt] = useState(0);
+  const [queue, setQueue] = useState(EMPTY);
+  const [done, setDone] = useState([]); // what was decided here, the last one last
   const [path, setPath] = useState("");
-  const [last, setLast] = useState(null);
   const [problem, setProblem] = useState(null);
   const [busy, setBusy] = useState(false);
+  const [shortcuts, setShortcuts] = useState(sessionStorage.getItem(SHORTCUTS) !== "off");
+  const working = useRef(false);
   const field = useRef(null);
-  const load = async () => {
-    try {
-      const found = await ask(`v1/reviews?limit=${MOST}`);
-      setReviews(found.reviews);
-      setTotal(found.total);
-      setAt(0);
-    } catch (found) {
-      setProblem(found);
-      setReviews([]);
-    }
-  };
-  useEffect(() => {
-    load();
-  }, []);
-  const current = (reviews || [])[at];
+  const heading = useRef(null);
+  const current = (queue.open || [])[queue.at];
 
-  const decide = async (verb, json) => {
-    if (!current || busy) return;
+  /** One thing at a time: answers that cross would leave a list that never was. */
+  const alone = async (work) => {
+    if (working.current) return;
+    working.current = true;
     setBusy(true);
     try {
-      const decided = await ask(`v1/reviews/${current.id}:${verb}`, { method: "POST", json });
-      setLast({ ...decided, at });
+      await work();
       setProblem(null);
-      setPath("");
-      const left = reviews.filter((one) => one.id !== current.id);
-      setReviews(left);
-      setTotal(total - 1);
-      setAt(Math.min(at, Math.max(0, left.length - 1)));
-      if (!left.length && total > 1) await load();
-      if (document.activeElement === field.current) field.current.blur();
     } catch (found) {
       setProblem(found);
     } finally {
+      working.current = false;
       setBusy(false);
     }
   };
-  const accept = () => (current && current.path ? decide("accept") : undefined);
-  const correct = (to) => (to.trim() ? decide("correct", { path: to.trim() }) : undefined);
-  const undo = async () => {
-    if (!last || busy) return;
-    try {
-      const open = await ask(`v1/reviews/${last.id}:undo`, { method: "POST" });
-      const again = [...reviews];
-      again.splice(last.at, 0, open);
-      setReviews(again);
-      setTotal(total + 1);
-      setAt(last.at);
-      setLast(null);
-      setProblem(null);
-    } catch (found) {
-      setProblem(found);
-    }
+
+  const load = () =>
+    alone(async () => {
+      const page = await ask(`v1/reviews?limit=${PAGE}`);
+      setQueue({ open: page.reviews, total: page.total, next: page.next, at: 0 });
+    });
+  useEffect(() => {
+    load();
+  }, []);
+  useReload(load);
+
+  const more = async (rest) => {
+    if (rest.next === null || rest.open.length - rest.at > FEW) return rest;
+    const page = await ask(`v1/reviews?limit=${PAGE}&after=${encodeURIComponent(rest.next)}`);
+    const known = new Set(rest.open.map((one) => one.id));
+    const added = page.reviews.filter((one) => !known.has(one.id));
+    return { ...rest, open: [...rest.open, ...added], next: page.next };
   };
-  const move = (step) => setAt(Math.max(0, Math.min((reviews || []).length - 1, at + step)));
+
+  const without = async (id, total) => {
+    const open = queue.open.filter((one) => one.id !== id);
+    const at = Math.min(queue.at, Math.max(0, open.length - 1));
+    setQueue(await more({ ...queue, open, total, at }));
+    setPath("");
+  };
+
+  const file = (to) =>
+    alone(async () => {
+      const review = current;
+      try {
+        const json = { path: to };
+        const decided = await ask(`v1/reviews/${review.id}:correct`, { method: "POST", json });
+        setDone([...done, { id: decided.id, at: queue.at, decided }]);
+        await without(review.id, queue.total - 1);
+      } catch (found) {
+        // Somebody else was first, or the product is gone: it waits no more.
+        if (found.status === 404 || found.type === "invalid-request") await without(review.id, queue.total - 1);
+        throw found;
+      }
+      if (document.activeElement === field.current) field.current.blur();
+      if (heading.current) heading.current.focus();
+    });
+  // What is seen is accepted, not what the server may have answered since.
+  const accept = () => current && current.path && file(current.path);
+  const correct = (to) => current && to.trim() && file(to.trim());
+
+  const undo = () => {
+    const last = done.at(-1);
+    if (!last) return;
+    alone(async () => {
+      const again = await ask(`v1/reviews/${last.id}:undo`, { method: "POST" });
+      const open = [...queue.open];
+      open.splice(last.at, 0, again);
+      setDone(done.slice(0, -1));
+      setQueue({ ...queue, open, total: queue.total + 1, at: last.at });
+      setPath("");
+    });
+  };
+
+  const move = (step) =>
+    alone(async () => {
+      const at = Math.max(0, Math.min((queue.open || []).length - 1, queue.at + step));
+      setQueue(await more({ ...queue, open: queue.open || [], at }));
+      setPath("");
+    });
 
   useEffect(() => {
     const press = (event) => {
-      if (event.target.matches("input, textarea, select") || event.ctrlKey || event.metaKey || event.altKey) return;
+      const typing = event.target.matches("input, textarea, select");
+      if (!shortcuts || typing || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
       const choice = Number(event.key);
       if (choice >= 1 && current && current.alternatives[choice - 1]) correct(current.alternatives[choice - 1].path);
       else if (event.key === "a") accept();
-      else if (event.key === "c") field.current.focus();
+      else if (event.key === "c" && field.current) field.current.focus();
       else if (event.key === "u") undo();
       else if (event.key === "j" || event.key === "ArrowRight") move(1);
       else if (event.key === "k" || event.key === "ArrowLeft") move(-1);
@@ -88,23 +122,50 @@ export function Review() {
     return () => removeEventListener("keydown", press);
   });
 
+  const download = async (event) => {
+    event.preventDefault();
+    const address = event.currentTarget.getAttribute("href");
+    await alone(async () => {
+      const link = document.createElement("a");
+      link.href = await fileUrl(address); // a link itself cannot carry the API key
+      link.download = "labelled.xlsx";
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+    });
+  };
+
+  const last = done.at(-1);
   return html`
     <p role="status">
-      ${reviews === null ? "Loading…" : `${total} ${total === 1 ? "answer waits" : "answers wait"} for a person.`}
-      ${last &&
-      html` Last: ${last.name || last.product_id} ${SAID[last.status]} <${Path} path=${last.decided} />.
-        <button onClick=${undo}>Undo <kbd>u</kbd></button>`}
+      ${waiting(queue, problem)}
+      ${current && html` Now: ${nameOf(current)}.`}
+      ${last && html` Last: ${nameOf(last.decided)} ${SAID[last.decided.status]} <${Path} path=${last.decided.decided} />.`}
+    </p>
+    <p class="pages">
+      <button disabled=${!last || busy} onClick=${undo}>Undo <kbd>u</kbd></button>
+      ${problem && queue.open === null && html`<button onClick=${load}>Try again</button>`}
+      <label class="check">
+        <input
+          type="checkbox"
+          checked=${shortcuts}
+          onChange=${(event) => {
+            setShortcuts(event.target.checked);
+            sessionStorage.setItem(SHORTCUTS, event.target.checked ? "on" : "off");
+          }}
+        />
+        single keys decide
+      </label>
     </p>
     <${Wrong} problem=${problem} />
     ${current &&
-    html`<article class="reviewing" key=${current.id}>
+    html`<article class="reviewing">
       <div class="photos">
         ${current.photos.map(
-          (photo) => html`<${KeptPhoto} path=${photo.slice(1)} alt=${current.name || current.product_id} />`,
+          (photo) => html`<${KeptPhoto} key=${photo} path=${photo.slice(1)} alt=${nameOf(current)} />`,
         )}
       </div>
       <div>
-        <h2>${current.name || current.product_id}</h2>
+        <h2 tabindex="-1" ref=${heading}>${nameOf(current)}</h2>
         <p class="answer">
           ${current.path
             ? html`<${Path} path=${current.path} /> <b>${percent(current.score)}</b>
@@ -115,7 +176,7 @@ export function Review() {
         html`<h3>Or is it</h3>
           <ol class="alternatives">
             ${current.alternatives.slice(0, 9).map(
-              (one, place) => html`<li>
+              (one, place) => html`<li key=${one.path}>
                 <button disabled=${busy} onClick=${() => correct(one.path)}>
                   <kbd>${place + 1}</kbd> <${Path} path=${one.path} /> ${percent(one.probability)}
                 </button>
@@ -133,24 +194,18 @@ export function Review() {
           <button disabled=${busy || !path.trim()}>Correct</button>
         </form>
         <p class="pages">
-          <button disabled=${at === 0} onClick=${() => move(-1)}>Before <kbd>k</kbd></button>
-          <button disabled=${at >= reviews.length - 1} onClick=${() => move(1)}>Next <kbd>j</kbd></button>
+          <button disabled=${busy || queue.at === 0} onClick=${() => move(-1)}>Before <kbd>k</kbd></button>
+          <button disabled=${busy || queue.at >= queue.open.length - 1} onClick=${() => move(1)}>Next <kbd>j</kbd></button>
         </p>
       </div>
     </article>`}
-    <p>
-      <a href="v1/reviews:export?format=xlsx" download onClick=${download}>What people decided, as Excel</a>
-    </p>
+    <p><a href="v1/reviews:export?format=xlsx" onClick=${download}>What people decided, as Excel</a></p>
   `;
 }
 
-/** A link cannot carry the API key. */
-async function download(event) {
-  event.preventDefault();
-  const { photoUrl: fileUrl } = await import("./api.js");
-  const link = document.createElement("a");
-  link.href = await fileUrl(event.target.getAttribute("href"));
-  link.download = "labelled.xlsx";
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+const nameOf = (review) => review.name || review.product_id;
+
+function waiting({ open, total }, problem) {
+  if (open === null) return problem ? "The answers that wait could not be read." : "Loading…";
+  return `${total} ${total === 1 ? "answer waits" : "answers wait"} for a person.`;
 }

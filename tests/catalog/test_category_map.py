@@ -48,7 +48,8 @@ def test_a_table_maps_to_the_shops_own_paths(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("map.csv", "a,b\n1,2\n", "is empty"),
+        ("map.csv", "a,b\n1,2\n", "columns are a, b"),
+        ("map.csv", "from,to\n,X\n", "is empty"),
         ("map.csv", "from,to\n", "maps nothing"),
         ("map.csv", "from,to\na,X\na,Y\n", "mapped to 'X', too"),
         ("map.txt", "nothing\n", "maps nothing"),
@@ -62,5 +63,26 @@ def test_a_map_that_is_none_is_refused_with_its_place(
     with pytest.raises(InvalidManifest, match=said) as caught:
         categories(tmp_path, "name,google\na,1\n", mapping)
     assert str(mapping) in caught.value.where
+
+
+def test_a_row_that_is_not_mapped_says_nothing_of_its_product(tmp_path: Path) -> None:
+    mapping = tmp_path / "map.csv"
+    mapping.write_text("from,to\ng,Good\n")
+    table = "id,name,google\n1,Old,zzz\n1,New,g\n"
+    assert categories(tmp_path, table, mapping) == ["Good"]
+
+
+def test_a_folder_tree_is_mapped_too(tmp_path: Path) -> None:
+    for name in ("1604", "9"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        (tmp_path / "photos" / name / "a.jpg").write_bytes(b"x")
+    mapping = tmp_path / "taxonomy.txt"
+    mapping.write_text(GOOGLE)
+    config = ManifestConfig(category_map=str(mapping), max_bad=0.9)
+    rows = read_manifest(str(tmp_path / "photos"), config).rows
+    assert [row.category for row in rows] == ["Apparel & Accessories/Clothing"]
+
+
+def test_a_map_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(InvalidManifest, match="cannot be read"):
         categories(tmp_path, "name,google\na,1\n", tmp_path / "none.csv")

@@ -169,7 +169,7 @@ def test_a_url_is_asked_over_http(
     monkeypatch.setattr(
         client.Client,
         "__init__",
-        lambda self, url: made(self, url, transport=httpx.MockTransport(answer)),
+        lambda self, url, key: made(self, url, key=key, transport=httpx.MockTransport(answer)),
     )
     assert run("classify", "http://shop.test", photos[2]) == 0
     assert "Warm/Red" in capsys.readouterr().out

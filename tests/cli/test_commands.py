@@ -21,9 +21,10 @@ def run(*arguments: object) -> int:
 
 def test_the_commands_come_in_the_order_of_a_shops_life() -> None:
     assert NAMES == [
-        "sample", "train", "export", "evaluate", "import", "reindex", "duplicates",
-        "move-category", "forget-moves", "export-reviews", "backup", "restore", "fit-matching",
-        "evaluate-matching", "batch", "serve", "classify", "compare", "categorize",
+        "sample", "train", "report", "track", "export", "evaluate", "import", "reindex",
+        "duplicates", "move-category", "forget-moves", "export-reviews", "label-tasks",
+        "label-import", "backup", "restore", "fit-matching", "evaluate-matching", "batch",
+        "serve", "promote", "new-key", "classify", "compare", "categorize",
     ]  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """A catalog person's walk through the web page, in a real browser."""
 
+import base64
 from pathlib import Path
 
 import httpx
@@ -23,6 +24,31 @@ def photo(directory: Path, path: str, seed: int = 50) -> Path:
     return file
 
 
+def fill(page: Page, view: str, directory: Path) -> None:
+    """Have a view show all that it can show."""
+    if view == "classify":
+        bad = directory / "bad.jpg"
+        bad.write_bytes(b"no photo")
+        page.get_by_label("Drop photos here").set_input_files([photo(directory, "Warm/Red"), bad])
+        expect(page.get_by_role("status")).to_contain_text("2 of 2 answered")
+        page.get_by_role("button", name="Why red").click()
+        expect(page.locator(".why")).to_be_visible()
+    elif view == "compare":
+        for title in ("One product", "The other"):
+            page.get_by_role("group", name=title).get_by_label("Name").fill("cola 500 ml")
+        page.get_by_role("button", name="Compare", exact=True).click()
+        expect(page.locator(".result")).to_be_visible()
+    elif view == "catalog":
+        expect(page.locator(".product img")).to_have_count(12)
+    elif view == "review":
+        body = {"product": {"name": "mystery"}, "id": "m"}
+        page.request.post("/v1/categorize", data=body)
+        page.reload()
+        expect(page.locator(".reviewing")).to_be_visible()
+    else:
+        expect(page.locator(".tree").first).to_be_visible()
+
+
 def test_three_photos_are_dropped_and_each_is_answered_and_explained(
     page: Page, tmp_path: Path
 ) -> None:
@@ -35,7 +61,7 @@ def test_three_photos_are_dropped_and_each_is_answered_and_explained(
         card = page.locator(".card").filter(has_text=f"{leaf.lower()}-50.jpg")
         expect(card.locator(".bars tr").first).to_contain_text(leaf)
     card = page.locator(".card").first
-    card.get_by_role("button", name="Why?").click()
+    card.get_by_role("button", name="Why").click()
     expect(card.get_by_alt_text("The photo, bright where it mattered")).to_be_visible()
     expect(card.locator(".why figure")).to_have_count(6)
 
@@ -101,6 +127,7 @@ def test_the_catalog_is_searched_by_words_by_photo_and_within_a_category(
 def test_a_product_is_placed_added_found_and_removed(page: Page, tmp_path: Path) -> None:
     page.on("dialog", lambda dialog: dialog.accept())
     page.goto("/#catalog")
+    expect(page.locator(".product")).to_have_count(12)
     add = page.locator(".add")
     add.get_by_label("Id").fill("new/1")
     add.get_by_label("Name").fill("Scarlet shawl")
@@ -139,14 +166,67 @@ def test_reviews_are_accepted_corrected_and_undone_by_keyboard(page: Page, shop:
         page.keyboard.press("u")
         expect(status).to_contain_text("3 answers wait")
         assert filed("m0") is None
-        expect(page.locator(".reviewing h2")).to_contain_text("mystery 0")
+        heading = page.locator(".reviewing h2")
+        expect(heading).to_contain_text("mystery 0")
         page.keyboard.press("j")
-        expect(page.locator(".reviewing h2")).to_contain_text("mystery 1")
-        first = page.locator(".alternatives li").first
-        if first.count():
-            page.keyboard.press("1")
-            expect(status).to_contain_text("2 answers wait")
-            assert filed("m1") is not None
+        expect(heading).to_contain_text("mystery 1")
+        page.keyboard.press("k")
+        expect(heading).to_contain_text("mystery 0")
+
+        page.get_by_label("single keys decide").uncheck()
+        page.get_by_label("single keys decide").blur()
+        page.keyboard.press("c")
+        page.keyboard.press("j")
+        expect(heading).to_contain_text("mystery 0")
+        page.get_by_label("single keys decide").check()
+
+
+def test_photos_that_wait_are_accepted_and_put_elsewhere_by_one_key(
+    page: Page, shop: Running
+) -> None:
+    with httpx.Client(base_url=shop.url, trust_env=False, timeout=30) as http:
+        for number, path in enumerate(("Warm/Red", "Cool/Blue")):
+            image = base64.b64encode(colour_photo(path, seed=90 + number)).decode()
+            body = {"product": {"image": image}, "id": f"w{number}"}
+            placed = http.post("/v1/categorize?precision=0.9999", json=body).json()
+            assert placed["decision"] == "review"
+            assert placed["path"] == path
+        page.goto("/#review")
+        status = page.get_by_role("status")
+        expect(status).to_contain_text("2 answers wait")
+        expect(page.locator(".reviewing img")).to_be_visible()
+        page.keyboard.press("a")
+        expect(status).to_contain_text("1 answer waits")
+        assert http.get("/v1/products/w0").json()["category"] == "Warm/Red"
+        other = page.locator(".alternatives li").first.inner_text()
+        page.keyboard.press("1")
+        expect(status).to_contain_text("0 answers wait")
+        assert http.get("/v1/products/w1").json()["category"].rpartition("/")[2] in other
+        page.keyboard.press("u")
+        expect(status).to_contain_text("1 answer waits")
+        page.keyboard.press("u")
+        expect(status).to_contain_text("2 answers wait")
+        assert http.get("/v1/products/w0").status_code == 404
+
+
+def test_what_waits_no_more_is_told_and_leaves_the_list(page: Page, shop: Running) -> None:
+    with httpx.Client(base_url=shop.url, trust_env=False, timeout=30) as http:
+        reviews = [
+            http.post(
+                "/v1/categorize", json={"product": {"name": f"mystery {n}"}, "id": f"x{n}"}
+            ).json()["review"]
+            for n in range(2)
+        ]
+        page.goto("/#review")
+        expect(page.get_by_role("status")).to_contain_text("2 answers wait")
+        first = page.locator(".reviewing h2").inner_text()
+        mine = reviews[int(first[-1])]
+        decided = http.post(f"/v1/reviews/{mine}:correct", json={"path": "Other/One"})
+        assert decided.is_success
+        page.get_by_label("Another category").fill("Other/Two")
+        page.get_by_role("button", name="Correct", exact=True).click()
+        expect(page.get_by_role("alert")).to_be_visible()
+        expect(page.locator(".reviewing h2")).not_to_contain_text(first)
 
 
 def test_the_model_page_says_how_far_to_trust_it(page: Page) -> None:
@@ -165,10 +245,7 @@ def test_axe_finds_nothing_serious(
     page = context.new_page()
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     page.goto(f"/#{view}")
-    page.wait_for_load_state("networkidle")
-    if view == "classify":
-        page.get_by_label("Drop photos here").set_input_files(photo(tmp_path, "Warm/Red"))
-        expect(page.get_by_role("status")).to_contain_text("1 of 1 answered")
+    fill(page, view, tmp_path)
     found = Axe().run(page).response["violations"]
     serious = [one for one in found if one["impact"] in ("serious", "critical")]
     assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in serious] == []
@@ -181,10 +258,8 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(
     page.set_viewport_size(PHONE)  # type: ignore[arg-type]
     for view in VIEWS:
         page.goto(f"/#{view}")
-        page.wait_for_load_state("networkidle")
-        if view == "classify":
-            page.get_by_label("Drop photos here").set_input_files(photo(tmp_path, "Warm/Red"))
-            expect(page.get_by_role("status")).to_contain_text("1 of 1 answered")
+        expect(page.get_by_role("heading", level=1)).to_have_text(view.capitalize())
+        fill(page, view, tmp_path)
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], view
 
 

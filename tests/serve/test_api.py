@@ -266,7 +266,8 @@ def test_openapi_shows_every_call_and_its_body(http: httpx.Client) -> None:
         "/v1/reviews/{review}:accept", "/v1/reviews/{review}:correct",
         "/v1/reviews/{review}:undo", "/v1/reviews/{review}/photos/{number}",
     }  # fmt: skip
-    assert calls == set(document["paths"])
+    # The Open Inference Protocol's own document describes those under /v2: test_oip.py.
+    assert calls == {path for path in document["paths"] if not path.startswith("/v2")}
     schemas = document["components"]["schemas"]
     text = str(document)
     for name in text.split("#/components/schemas/")[1:]:

@@ -35,16 +35,21 @@ def test_what_waits_becomes_tasks_and_what_people_say_decides(
         for product, path in (("m1", ["Cool", "Green"]), ("m2", ["New", "One"])):
             result = {"type": "taxonomy", "value": {"taxonomy": [path]}}
             by_product[product]["annotations"] = [
-                {"result": [{"type": "taxonomy", "value": {"taxonomy": [["Old"]]}}]},
-                {"result": [result]},
+                {"result": [result], "updated_at": "2026-02-01T00:00:00Z"},
+                {
+                    "result": [{"type": "taxonomy", "value": {"taxonomy": [["Old"]]}}],
+                    "updated_at": "2026-01-01T00:00:00Z",
+                },
                 {"was_cancelled": True, "result": []},
             ]
         stranger = {"data": {"text": "of another project"}}
         gone = {**by_product["m1"], "data": {"review": "0" * 24}}
-        exported = json.dumps([*tasks, stranger, gone])
+        empty = {"data": {"review": "1" * 24}, "annotations": [{"result": []}]}
+        broken = {"data": {"review": "1" * 24}, "annotations": [5]}
+        exported = json.dumps([*tasks, stranger, gone, empty, broken])
         for _ in range(2):  # it may be repeated
             done = label_studio.decide(client, exported)
-            assert (done.decided, done.left, len(done.problems)) == (2, 1, 2)
+            assert (done.decided, done.left, len(done.problems)) == (2, 2, 3)
         assert client.get_product("m1").category == "Cool/Green"
         assert client.get_product("m2").category == "New/One"
         assert client.reviews().total == 1

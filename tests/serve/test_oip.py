@@ -83,6 +83,11 @@ def test_json_alone_is_enough(http: httpx.Client) -> None:
     assert "id" not in answer
 
 
+def test_lists_within_lists_are_read(http: httpx.Client) -> None:
+    answer = http.post(INFER, json=encoded(shape=[1, 1], data=[[PHOTO]]))
+    assert answer.status_code == 200, answer.text
+
+
 FAULTS: dict[str, object] = {
     "no inputs": {"inputs": []},
     "no json": "{",
@@ -97,6 +102,20 @@ FAULTS: dict[str, object] = {
     "binary that is not there": encoded(parameters={"binary_data_size": 10}),
     "binary of no size": encoded(parameters={"binary_data_size": "x"}),
     "another output": encoded() | {"outputs": [{"name": "x"}]},
+    "an output twice": encoded() | {"outputs": [{"name": "category"}] * 2},
+    "more classes than there are": encoded()
+    | {"outputs": [{"name": "probabilities", "parameters": {"classification": 5}}]},
+    "texts for pixels": {
+        "inputs": [
+            {
+                "name": "images",
+                "shape": [1, 224, 224, 3],
+                "datatype": "UINT8",
+                "data": ["x" * 1000] + [""] * 10_000,
+            }
+        ]
+    },
+    "too many": encoded(shape=[1_000], data=[""] * 1_000),
     "no class count": encoded()
     | {"outputs": [{"name": "probabilities", "parameters": {"classification": 0}}]},
     "pixels of another size": {
@@ -130,7 +149,7 @@ def test_what_is_not_well_is_refused_as_these_clients_read_it(
     assert answer.json()["type"] == "invalid-request"
 
 
-@pytest.mark.parametrize("length", ["x", "-1", "999999", ""])
+@pytest.mark.parametrize("length", ["x", "-1", "999999", "", "9" * 5_000])
 def test_a_header_that_is_no_length_is_refused(http: httpx.Client, length: str) -> None:
     headers = {"Inference-Header-Content-Length": length}
     assert http.post(INFER, content=json.dumps(encoded()), headers=headers).status_code == 422

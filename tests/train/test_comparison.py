@@ -38,7 +38,7 @@ def test_gains_losses_and_categories_are_counted_photo_by_photo(tmp_path: Path) 
     truth = [CLASSES[number % 4] for number in range(8)]
     right = [number % 4 for number in range(8)]
     old = a_run(tmp_path / "old", [right[0], 0, 0, *right[3:]], images, truth)
-    new = a_run(tmp_path / "new", [1, *right[1:]], images[::-1][::-1], truth)
+    new = a_run(tmp_path / "new", [*right[:0:-1], 1], images[::-1], truth[::-1])
     found = compare_runs(old, new)
     assert found.gained.tolist() == [False, True, True, *[False] * 5]
     assert found.lost.tolist() == [True, *[False] * 7]
@@ -75,12 +75,34 @@ def test_only_photos_of_both_count_and_without_any_it_says_what_to_do(tmp_path: 
         compare_runs(old, other)
 
 
-def test_the_interval_narrows_with_photos_and_is_none_without_a_change() -> None:
-    truth = np.array(["a"] * 400)
-    other = truth.copy()
-    other[:40] = "b"
-    few = Comparison((), truth[:40], other[20:60], truth[:40])
-    many = Comparison((), truth, other, truth)
-    widths = [one.gain[2] - one.gain[1] for one in (few, many)]
-    assert widths[1] < widths[0]
-    assert Comparison((), truth, truth, truth).gain == (0.0, 0.0, 0.0)
+def test_a_photo_that_was_relabelled_is_left_out(tmp_path: Path) -> None:
+    images = photos(tmp_path, 4)
+    truth = [CLASSES[number] for number in range(4)]
+    old = a_run(tmp_path / "old", [0, 1, 2, 3], images, truth)
+    new = a_run(tmp_path / "new", [1, 1, 2, 3], images, [CLASSES[1], *truth[1:]])
+    found = compare_runs(old, new)
+    assert (len(found.images), found.relabelled) == (3, 1)
+    assert not found.gained.any()
+
+
+def changed(photos: int, won: int, lost: int) -> Comparison:
+    truth = np.array(["a"] * photos)
+    old, new = truth.copy(), truth.copy()
+    old[:won] = "b"
+    new[won : won + lost] = "b"
+    return Comparison((), truth, old, new)
+
+
+@pytest.mark.parametrize(
+    ("photos", "won", "lost"), [(1000, 4, 0), (5000, 4, 0), (1000, 7, 1), (3, 3, 0)]
+)
+def test_few_changes_may_be_chance(photos: int, won: int, lost: int) -> None:
+    """McNemar's exact test gives each of them a p above 0.05."""
+    _, low, high = changed(photos, won, lost).gain
+    assert low < 0 < high
+
+
+def test_many_changes_one_way_are_no_chance() -> None:
+    gain, low, high = changed(1000, 60, 20).gain
+    assert gain == pytest.approx(0.04)
+    assert (low, high) == pytest.approx((0.0225, 0.0573), abs=1e-3)

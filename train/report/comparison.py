@@ -1,5 +1,6 @@
 """What a new model gains and loses against an old one, on photos that neither has learnt from."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,12 +27,14 @@ class Comparison:
         truth: category paths.
         old: what the old model guessed, category paths.
         new: what the new one did.
+        relabelled: photos that have another category since, which are left out.
     """
 
     images: tuple[str, ...]
     truth: NDArray[np.str_]
     old: NDArray[np.str_]
     new: NDArray[np.str_]
+    relabelled: int = 0
 
     @property
     def gained(self) -> NDArray[np.bool_]:
@@ -47,12 +50,13 @@ class Comparison:
     def gain(self) -> tuple[float, float, float]:
         """Share of photos gained less those lost, and its 95% interval.
 
-        Of paired proportions, by the normal approximation (Agresti, Categorical Data Analysis).
+        Of paired proportions, right for few changes too (Bonett & Price 2012, Br. J. Math. Stat.
+        Psychol. 65: a half is added to either share).
         """
         photos, won, lost = len(self.truth), int(self.gained.sum()), int(self.lost.sum())
-        gain = (won - lost) / photos
-        spread = _Z * float(np.sqrt(max(0.0, won + lost - (won - lost) ** 2 / photos))) / photos
-        return gain, gain - spread, gain + spread
+        more, less = (won + 1) / (photos + 2), (lost + 1) / (photos + 2)
+        spread = _Z * float(np.sqrt((more + less - (more - less) ** 2) / (photos + 2)))
+        return (won - lost) / photos, more - less - spread, more - less + spread
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,8 @@ def compare_runs(old: Run, new: Run) -> Comparison:
         InvalidRun: there is no such photo.
     """
     before, after = _guesses(old), _guesses(new)
-    images = tuple(image for image in before if image in after)
+    both = [image for image in before if image in after]
+    images = tuple(image for image in both if before[image][1] == after[image][1])
     if not images:
         raise InvalidRun(
             "no photo was set aside in both runs.",
@@ -97,6 +102,7 @@ def compare_runs(old: Run, new: Run) -> Comparison:
         np.array([after[image][1] for image in images]),
         np.array([before[image][0] for image in images]),
         np.array([after[image][0] for image in images]),
+        len(both) - len(images),
     )
 
 
@@ -108,7 +114,7 @@ def write_comparison(old: Run, new: Run, page: Path) -> Comparison:
     """
     found = compare_runs(old, new)
     gain, low, high = found.gain
-    scores = [f1_scores(list(found.truth), list(one)) for one in (found.old, found.new)]
+    rows, macro = _by_category(found)
     text = TEMPLATES.get_template("comparison.html.j2").render(
         old=old.document,
         new=new.document,
@@ -117,12 +123,13 @@ def write_comparison(old: Run, new: Run, page: Path) -> Comparison:
         photos=len(found.images),
         old_right=float((found.old == found.truth).mean()),
         new_right=float((found.new == found.truth).mean()),
-        old_f1=float(np.mean([score for score, _ in scores[0].values()])),
-        new_f1=float(np.mean([score for score, _ in scores[1].values()])),
+        old_f1=macro[0],
+        new_f1=macro[1],
+        relabelled=found.relabelled,
         gain=gain,
         low=low,
         high=high,
-        categories=changed_categories(found),
+        categories=rows,
         gained=_shown(found, found.gained),
         lost=_shown(found, found.lost),
         gained_photos=int(found.gained.sum()),
@@ -136,14 +143,21 @@ def write_comparison(old: Run, new: Run, page: Path) -> Comparison:
 
 def changed_categories(found: Comparison) -> list[ChangedCategory]:
     """Categories with photos gained or lost, the largest change first."""
+    return _by_category(found)[0]
+
+
+def _by_category(found: Comparison) -> tuple[list[ChangedCategory], tuple[float, float]]:
+    """The changed categories, and the macro F1 of either model."""
     old, new = (f1_scores(list(found.truth), list(one)) for one in (found.old, found.new))
-    rows = []
-    for path, (score, photos) in old.items():
-        own = found.truth == path
-        gained, lost = int(found.gained[own].sum()), int(found.lost[own].sum())
-        if gained or lost:
-            rows.append(ChangedCategory(path, photos, gained, lost, score, new[path][0]))
-    return sorted(rows, key=lambda row: (-abs(row.gained - row.lost), -row.gained, row.path))
+    gained, lost = Counter(found.truth[found.gained]), Counter(found.truth[found.lost])
+    rows = [
+        ChangedCategory(path, photos, gained[path], lost[path], score, new[path][0])
+        for path, (score, photos) in old.items()
+        if gained[path] or lost[path]
+    ]
+    rows.sort(key=lambda row: (-abs(row.gained - row.lost), -row.gained, row.path))
+    before, after = (float(np.mean([score for score, _ in one.values()])) for one in (old, new))
+    return rows, (before, after)
 
 
 def _guesses(run: Run) -> dict[str, tuple[str, str]]:
