@@ -11,10 +11,10 @@ import pytest
 
 from inference.bundle import read_bundle
 from tests.colours import COLOURS, colour_photo
+from tests.environments import TRITON_PYTHON
 from tests.serve.conftest import Running
 
 WALK = Path(__file__).with_name("triton_walk.py")
-CLIENT = "tritonclient[http]==2.73.0"
 INFER = "/v2/models/classifier/infer"
 PHOTO = base64.b64encode(colour_photo("Warm/Red")).decode()
 
@@ -29,16 +29,8 @@ def test_tritons_client_gets_what_classify_answers(
         file.write_bytes(colour_photo(path, seed=7))
         files.append(str(file))
     address = bare_server.url.removeprefix("http://")
-    tool = [
-        ".venv/bin/uv",
-        "run",
-        "--quiet",
-        "--no-project",
-        "--with",
-        "tritonclient[http]==2.73.0",
-    ]
     walk = subprocess.run(
-        [*tool, "python", str(WALK), address, *files], capture_output=True, text=True, check=False
+        [*TRITON_PYTHON, str(WALK), address, *files], capture_output=True, text=True, check=False
     )
     assert walk.returncode == 0, walk.stderr
     found = json.loads(walk.stdout)
