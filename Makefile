@@ -38,8 +38,10 @@ audit: setup  ## known vulnerabilities of what requirements.lock names
 	$(BIN)/uv tool run --from pip-audit pip-audit --disable-pip --require-hashes -r requirements.lock
 
 docs: setup  ## the documentation as a site, in dist/docs
-	$(BIN)/uv tool run --from mkdocs==1.6.1 --with mkdocs-material==9.7.0 \
-		mkdocs build --strict --site-dir dist/docs
+	$(BIN)/uv tool run --with-requirements docs/requirements.txt mkdocs build --strict --site-dir dist/docs
+
+reference: setup  ## the commands and calls in docs/reference, anew from the code
+	$(BIN)/python -m docs.reference.write
 
 serve: setup  ## BUNDLE=path [ARGS="--catalog path"]; the demo's own when none is named
 	$(BIN)/catalens serve $(or $(BUNDLE),demo/bundle --catalog demo/catalog) $(ARGS)
