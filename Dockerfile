@@ -18,6 +18,9 @@ RUN python -m venv /opt/catalens \
         --output-file /tmp/names.txt pyproject.toml
 
 FROM builder AS source
+# The history that tells the version is not in the context: --build-arg VERSION=1.2.3
+ARG VERSION=0.0.0
+ENV SETUPTOOLS_SCM_PRETEND_VERSION=${VERSION}
 COPY README.md LICENSE ./
 COPY catalens catalens
 COPY catalog catalog

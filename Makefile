@@ -1,5 +1,5 @@
 # Everything a person or CI runs. `make setup` needs nothing but Python 3.11+ and make.
-.PHONY: setup demo test browser lint k8s-check audit docs serve bench clean lock
+.PHONY: setup demo test browser lint k8s-check audit docs reference release serve bench clean lock
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -39,6 +39,13 @@ audit: setup  ## known vulnerabilities of what requirements.lock names
 
 docs: setup  ## the documentation as a site, in dist/docs
 	$(BIN)/uv tool run --with-requirements docs/requirements.txt mkdocs build --strict --site-dir dist/docs
+
+release: docs  ## what ships of the commit, in dist: wheel, image context, manifests, documentation
+	rm -f dist/*.whl dist/*.tar.gz
+	$(BIN)/uv build --quiet --out-dir dist
+	git archive --output dist/image-context.tar.gz HEAD Dockerfile .dockerignore pyproject.toml \
+		requirements.lock README.md LICENSE catalens catalog inference train export serve k8s/image
+	git archive --output dist/k8s.tar.gz HEAD k8s
 
 reference: setup  ## the commands and calls in docs/reference, anew from the code
 	$(BIN)/python -m docs.reference.write
