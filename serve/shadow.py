@@ -145,7 +145,7 @@ class Shadow:
                 self._loader, self._load, state.bundle
             )
         except Exception as error:  # noqa: BLE001 - it must not disturb what answers
-            _logger.warning("candidate %s refused: %s", state.bundle, error)
+            _logger.error("candidate %s refused: %s", state.bundle, error)
             state.state, state.reason = "refused", str(error) or type(error).__name__
             return
         if self._state is state:  # no other was asked for meanwhile

@@ -89,7 +89,7 @@ class ModelSlot:
 
     def refuse(self, uri: str, reason: str) -> None:
         """What was asked for cannot be; the active model goes on answering."""
-        _logger.warning("bundle %s refused: %s", uri, reason)
+        _logger.error("bundle %s refused: %s", uri, reason)
         self.swap = SwapState(state="refused", bundle=uri, reason=reason)
 
     async def _follow(self, uri: str) -> None:

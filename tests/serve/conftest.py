@@ -44,7 +44,10 @@ class Running:
 
 @contextmanager
 def running(
-    bundle: Path, catalog_uri: str | None = None, settings: Settings | None = None
+    bundle: Path,
+    catalog_uri: str | None = None,
+    settings: Settings | None = None,
+    maintain_every_s: float = 60.0,
 ) -> Iterator[Running]:
     started: Future[Running] = Future()
     server: list[uvicorn.Server] = []
@@ -52,7 +55,7 @@ def running(
     async def main() -> None:
         door = None
         if catalog_uri is not None:
-            live = LiveCatalog(catalog_uri, maintain_every_s=60.0)
+            live = LiveCatalog(catalog_uri, maintain_every_s)
             door = CatalogDoor(lambda method, *args: getattr(live, method)(*args))
         service = Service(settings or read_settings(), Hardware("cpu"), door)
         await service.slot.first(str(bundle))
