@@ -19,7 +19,16 @@ def catalens(tmp_path: Path) -> str:
     environment = tmp_path / "environment"
     subprocess.run([UV, "venv", "--quiet", "--python", sys.executable, environment], check=True)
     python = environment / "bin" / "python"
-    install = [UV, "pip", "install", "--quiet", "--constraint", "requirements.lock", "."]
+    install = [
+        UV,
+        "pip",
+        "install",
+        "--quiet",
+        "--compile-bytecode",
+        "--constraint",
+        "requirements.lock",
+        ".",
+    ]
     subprocess.run([*install, "--python", python], check=True)
     return str(python.with_name("catalens"))
 
