@@ -74,7 +74,7 @@ def _compare(page: Page, asked: tuple[Row, ...]) -> None:
 def _catalog(page: Page, asked: tuple[Row, ...]) -> None:
     page.get_by_label("Search by a photo").set_input_files(asked[4].image or "")
     page.get_by_text("nearest").wait_for()
-    page.wait_for_function("document.querySelectorAll('.product img').length > 20")
+    page.locator(".product img").nth(9).wait_for()
 
 
 def _review(page: Page, asked: tuple[Row, ...]) -> None:
