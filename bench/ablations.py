@@ -18,7 +18,7 @@ from bench.figures import Figures, gain_interval, share_interval
 from bench.folds import hard_half, write_split
 from bench.runs import guess
 from bench.shops import GROCERY, require
-from bench.steps import learn_run, minutes_of
+from bench.steps import learn_run
 from catalog.manifest import ManifestConfig, Row, read_manifest
 from train.backbones import SMALLEST
 from train.run import Run
@@ -59,7 +59,7 @@ def main(json_file: Path | None, work: Path | None, part: str | None = None) -> 
             run = _learnt(name, Path(folder))
             kept[name] = _right(run, rows)
             _ANSWERS.write_text(json.dumps(kept) + "\n", encoding="utf-8")
-            figures.add(f"{name}_minutes", minutes_of(run))
+            figures.add(f"{name}_minutes", run.minutes)
     for name, found in kept.items():
         right = _bits(found)
         figures.add(f"{name}_top1", right.mean(), share_interval(right))

@@ -17,12 +17,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from bench.catalog.rates import probe_bundle
-from bench.cluster.simulated import Cluster, cluster, configuration, wait_until_ready
+from bench.catalog.rates import empty_catalog, probe_bundle
+from bench.cluster.simulated import Cluster, cluster, configuration
 from bench.figures import Figures
 from bench.serving.open_loop import Shots, shoot
 from bench.serving.photos import single_photos
-from catalog.store import Catalog
+from catalens.background import wait_until_ready
 from serve.ports import free_ports
 
 _NODES: Final = 4
@@ -36,15 +36,12 @@ def main(json_file: Path | None, work: Path | None) -> None:
     """Measure, print, write, draw."""
     figures = Figures()
     with TemporaryDirectory() as folder:
-        place = work or Path(folder)
-        bundle = probe_bundle(place)
-        catalog = Path(folder) / "catalog"
-        document = bundle.document
-        Catalog.create(str(catalog), document.embedding_id, document.embedding_dimension)
+        bundle = probe_bundle(work or Path(folder))
+        catalog = empty_catalog(bundle, Path(folder) / "catalog")
         (port,) = free_ports(1)
         with cluster(port, _NODES) as found:
             found.deploy(configuration(bundle.directory, catalog, port, (1, _NODES)))
-            wait_until_ready(found)
+            wait_until_ready(found.url)
             shots, seen = _loaded(found)
     _add(figures, shots, seen)
     figures.show("Autoscaling")

@@ -37,11 +37,6 @@ def learn_run(manifest: Path, directory: Path, *flags: str) -> Run:
     return read_run(directory)
 
 
-def minutes_of(run: Run) -> float:
-    """What the training took."""
-    return sum(run.document.seconds.values()) / 60
-
-
 @dataclass(frozen=True)
 class Judged:
     """A model's answers on labelled photos.
@@ -68,7 +63,7 @@ def learn(shop: Shop, work: Path, label: str, *flags: str) -> tuple[Bundle, dict
     if not bundle.exists():
         learn_run(shop.manifest, run, *flags)
         minutes["export"] = catalens("export", run, bundle)
-    minutes["train"] = minutes_of(read_run(run))
+    minutes["train"] = read_run(run).minutes
     return read_bundle(bundle), minutes
 
 

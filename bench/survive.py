@@ -19,19 +19,20 @@ from typing import Any, Final
 
 import numpy as np
 
-from bench.catalog.rates import probe_bundle
-from bench.cluster.simulated import Cluster, cluster, configuration, wait_until_ready
+from bench.catalog.rates import empty_catalog, probe_bundle
+from bench.cluster.simulated import Cluster, cluster, configuration
 from bench.figures import Figures
 from bench.serving.open_loop import constant, shoot
 from bench.serving.photos import single_photos
+from catalens.background import wait_until_ready
 from catalens.client import Client, ClientError
-from catalog.store import Catalog
-from inference.bundle import Bundle, write_bundle
+from inference.bundle import Bundle, rewrite_match
 from serve.ports import free_ports
 
 _RATE: Final = 40.0
 _SECONDS: Final = 40.0
 _HIT_AFTER_S: Final = 8.0
+_THERE_S: Final = 12.0
 _REPLICAS: Final = 2
 _REPLICAS_WITHIN_S: Final = 120.0
 
@@ -50,12 +51,24 @@ class Ground:
     config: dict[str, Any]
     second: Path
 
-    def deploy(self, **user_config: object) -> None:
-        """The configuration with another user config, or as it is."""
-        changed = dict(self.config)
-        classifier = changed["applications"][0]["deployments"][0]
-        classifier["user_config"] = {**classifier["user_config"], **user_config}
-        self.cluster.deploy(changed)
+    @property
+    def classifier(self) -> dict[str, Any]:
+        """What the configuration says of the classifier; `deploy` applies a change of it."""
+        found: dict[str, Any] = self.config["applications"][0]["deployments"][0]
+        return found
+
+    def deploy(self) -> None:
+        """The configuration as it is now."""
+        self.cluster.deploy(self.config)
+
+    def there_and_back(self, bundle: str) -> None:
+        """Another bundle for twelve seconds."""
+        user_config = self.classifier["user_config"]
+        before, user_config["bundle"] = user_config["bundle"], bundle
+        self.deploy()
+        time.sleep(_THERE_S)
+        user_config["bundle"] = before
+        self.deploy()
 
 
 def kill_replica(ground: Ground) -> None:
@@ -92,31 +105,23 @@ def kill_haproxy(ground: Ground) -> None:
 
 def swap(ground: Ground) -> None:
     """Another bundle, and back."""
-    before = ground.config["applications"][0]["deployments"][0]["user_config"]["bundle"]
-    ground.deploy(bundle=str(ground.second))
-    time.sleep(12)
-    ground.deploy(bundle=before)
+    ground.there_and_back(str(ground.second))
 
 
 def bad_bundle(ground: Ground) -> None:
     """A bundle that there is none of, and back."""
-    before = ground.config["applications"][0]["deployments"][0]["user_config"]["bundle"]
-    ground.deploy(bundle="/nowhere")
-    time.sleep(12)
-    ground.deploy(bundle=before)
+    ground.there_and_back("/nowhere")
 
 
 def redeploy(ground: Ground) -> None:
     """The configuration once more, with another delay."""
-    classifier = ground.config["applications"][0]["deployments"][0]
-    classifier["autoscaling_config"]["downscale_delay_s"] += 1
+    ground.classifier["autoscaling_config"]["downscale_delay_s"] += 1
     ground.deploy()
 
 
 def scale_down(ground: Ground) -> None:
     """From two replicas to one."""
-    classifier = ground.config["applications"][0]["deployments"][0]
-    classifier["autoscaling_config"] |= {"min_replicas": 1, "max_replicas": 1}
+    ground.classifier["autoscaling_config"] |= {"min_replicas": 1, "max_replicas": 1}
     ground.deploy()
 
 
@@ -151,19 +156,13 @@ def main(json_file: Path | None, work: Path | None, part: str | None = None) -> 
 def _ground(bundle: Bundle, place: Path) -> Iterator[Ground]:
     """A cluster of its own for each case: what one broke is not in the way of the next."""
     place.mkdir()
-    document = bundle.document
-    catalog = place / "catalog"
-    Catalog.create(str(catalog), document.embedding_id, document.embedding_dimension)
-    fields = document.model_dump(
-        exclude={"version", "variants", "prototypes", "examples", "match", "names", "tags"}
-    )
-    fields |= {"name_categories": None, "provenance": {"recipe": "second"}}
-    write_bundle(place / "second", fields, {"fp32": (bundle.graph("fp32"), {})})
+    catalog = empty_catalog(bundle, place / "catalog")
+    rewrite_match(bundle, place / "second", bundle.match_model, "nothing, to be another")
     (port,) = free_ports(1)
     with _redis(place) as redis, cluster(port, _REPLICAS, redis) as found:
         config = configuration(bundle.directory, catalog, port, (_REPLICAS, _REPLICAS))
         found.deploy(config)
-        wait_until_ready(found)
+        wait_until_ready(found.url)
         until = time.monotonic() + _REPLICAS_WITHIN_S
         while found.replicas() < _REPLICAS:
             if time.monotonic() > until:

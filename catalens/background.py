@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -51,16 +51,25 @@ def started(
     server = subprocess.Popen(command, env=environment)
     address = f"http://127.0.0.1:{port}"
     try:
-        _wait_until_ready(address, server)
+        wait_until_ready(address, lambda: server.poll() is None)
         yield address
     finally:
         server.terminate()
         server.wait(timeout=_STOP_SECONDS)
 
 
-def _wait_until_ready(address: str, server: subprocess.Popen[bytes]) -> None:
+def wait_until_ready(address: str, lives: Callable[[], bool] = lambda: True) -> None:
+    """Until a real inference has passed.
+
+    Args:
+        address: of the server.
+        lives: whether it is worth waiting on.
+
+    Raises:
+        InvalidRequest: none passed in three minutes, or the server does not live.
+    """
     deadline = time.monotonic() + _READY_SECONDS
-    while time.monotonic() < deadline and server.poll() is None:
+    while time.monotonic() < deadline and lives():
         try:
             if httpx.get(f"{address}/readyz", timeout=2, trust_env=False).is_success:
                 return

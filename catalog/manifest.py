@@ -7,7 +7,7 @@ table. Rows that cannot be used are kept apart with their reason; they never sto
 import csv
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from catalog.category_map import read_category_map
@@ -169,10 +169,11 @@ def read_manifest(
     Raises:
         InvalidManifest: nothing there, a needed column is missing, or too many bad rows.
     """
+    mapped = None if config.category_map is None else read_category_map(Path(config.category_map))
     if Path(source).is_dir():
-        rows, bad, notes = _read_folder(source, config, needs)
+        rows, bad, notes = _read_folder(source, config, mapped, needs)
     else:
-        rows, bad, notes = _read_table(source, config, needs)
+        rows, bad, notes = _read_table(source, config, mapped, needs)
     manifest = Manifest(source, tuple(rows), (), tuple(notes), config.max_bad)
     return manifest.with_bad(bad, bad_rows_file)
 
@@ -187,9 +188,8 @@ def write_bad_rows(path: Path, bad: tuple[BadRow, ...]) -> None:
 
 
 def _read_folder(
-    source: str, config: ManifestConfig, needs: frozenset[str]
+    source: str, config: ManifestConfig, mapped: Mapping[str, str] | None, needs: frozenset[str]
 ) -> tuple[list[Row], list[BadRow], list[str]]:
-    mapped = None if config.category_map is None else read_category_map(Path(config.category_map))
     files, folders = list_files(source)
     photos = [file for file in files if Path(file).suffix.lower() in PHOTO_SUFFIXES]
     bad = []
@@ -220,7 +220,7 @@ def _parents(file: str) -> Iterator[str]:
 
 
 def _read_table(
-    source: str, config: ManifestConfig, needs: frozenset[str]
+    source: str, config: ManifestConfig, mapped: Mapping[str, str] | None, needs: frozenset[str]
 ) -> tuple[list[Row], list[BadRow], list[str]]:
     columns = {
         "image": config.image_column,
@@ -231,24 +231,22 @@ def _read_table(
         "tags": config.tags_column,
     }
     root = config.image_root or source.rpartition("/")[0] or "."
-    mapped = None if config.category_map is None else read_category_map(Path(config.category_map))
     rows: list[Row] = []
     bad: list[BadRow] = []
     known: dict[str, _Known] = {}
     seen: set[str] = set()
     for line, record in read_records(source):
         seen.update(record)
+        row, image = _row(line, record, columns, root), record.get(columns["image"], "")
         stated = record.get(columns["category"], "").strip()
         if mapped is not None and stated:
-            record = {**record, columns["category"]: mapped.get(stated, "")}
-        row = _row(line, record, columns, root)
-        if mapped is not None and stated and stated not in mapped:
-            image = record.get(columns["image"], "")
-            bad.append(_not_mapped(line, image, stated, config, row.split))
-            continue
+            if stated not in mapped:
+                bad.append(_not_mapped(line, image, stated, config, row.split))
+                continue
+            row = replace(row, category=mapped[stated])
         problem = _problem(row, needs, known)
         if problem:
-            bad.append(BadRow(line, record.get(columns["image"], ""), *problem, split=row.split))
+            bad.append(BadRow(line, image, *problem, split=row.split))
         else:
             rows.append(row)
     if rows or bad:

@@ -295,7 +295,7 @@ def write_bundle(
     Args:
         directory: where; must not exist.
         fields: of `BundleDocument`, without ``version``, ``match`` and all that has files.
-        graphs: per variant, the graph's file (moved in) and the measured facts of `Variant`.
+        graphs: per variant, the graph's file (copied) and the measured facts of `Variant`.
         prototypes: float32 [P, D] of the training photos, if there are any.
         files: of ``examples``, ``tags``, ``name_categories`` and ``report``, those that there are.
         match: the match model.

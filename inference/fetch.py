@@ -42,11 +42,13 @@ def open_bundle(uri: str, cache: Path | None = None) -> Bundle:
         if not _VERSION.fullmatch(version):
             raise InvalidBundle(f"its version {version[:40]!r} is none.")
         fetched = place / version
-        if not _is_whole(fetched):
+        found = _whole(fetched)
+        if found is None:
             _fetch(files, root, fetched)
+            found = read_bundle(fetched)
         os.utime(fetched)
         _prune(place)
-        return read_bundle(fetched)
+        return found
     except InvalidBundle as error:
         raise InvalidBundle(error.what, where=uri, fix=error.fix) from error
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
@@ -62,12 +64,12 @@ def _default_cache() -> Path:
     return (Path(own) if own else Path.home() / ".cache") / "catalens" / "bundles"
 
 
-def _is_whole(directory: Path) -> bool:
+def _whole(directory: Path) -> Bundle | None:
+    """The bundle there, if it is one that nothing has damaged."""
     try:
-        read_bundle(directory)
+        return read_bundle(directory)
     except InvalidBundle:
-        return False
-    return True
+        return None
 
 
 def _fetch(files: pafs.FileSystem, root: str, place: Path) -> None:
@@ -83,7 +85,7 @@ def _fetch(files: pafs.FileSystem, root: str, place: Path) -> None:
             destination_filesystem=pafs.LocalFileSystem(),
         )
         read_bundle(unfinished)
-        if not _is_whole(place):
+        if _whole(place) is None:
             # Moved away, not removed: another process may just have put a good one there.
             with suppress(OSError):
                 place.rename(place.parent / f".{place.name}.{uuid4().hex}")

@@ -13,10 +13,11 @@ from pydantic_core import ErrorDetails, to_json
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from catalog.errors import CatalensError, InvalidRequest
 from serve.batching import RETRY_AFTER_S
+from serve.sending import Sending
 from serve.watch import Watch
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -198,27 +199,19 @@ class LastResort:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the app; see the class."""
-        status = 0
-        began = time.monotonic()
-
-        async def watched(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
+        began, sending = time.monotonic(), Sending(send)
         try:
-            await self._app(scope, receive, watched)
+            await self._app(scope, receive, sending)
         except ClientDisconnect:
             return  # nobody is there to be answered
         except Exception:
             _logger.exception("unexpected error at %s", scope.get("path"))
-            if not status and scope["type"] == "http":
-                await _response(_INTERNAL)(scope, receive, watched)
-        if status:
+            if not sending.status and scope["type"] == "http":
+                await _response(_INTERNAL)(scope, receive, sending)
+        if sending.status:
             route = scope.get("route")
             call = scope.get("call", "other") if route is None else route.path
-            self._watch.answered(call, status, time.monotonic() - began)
+            self._watch.answered(call, sending.status, time.monotonic() - began)
 
 
 def _response(document: Problem, headers: Mapping[str, str] | None = None) -> Response:

@@ -7,7 +7,9 @@ the bundle beside the one that answers, and changes over when it answers too.
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -92,7 +94,8 @@ def deploy_bundle(dashboard: str, bundle: str) -> str:
         NotReady: Ray's dashboard cannot be reached, or refuses.
         InvalidRequest: nothing runs there that was deployed from a configuration.
     """
-    details = _client(dashboard)(lambda client: client.get_serve_details())
+    with _client(dashboard) as client:
+        details = client.get_serve_details()
     applications = [
         one["deployed_app_config"]
         for one in details.get("applications", {}).values()
@@ -174,24 +177,23 @@ def ask(url: str, key: str | None) -> Answering:
 
 
 def _put(dashboard: str, config: Mapping[str, Any]) -> None:
-    _client(dashboard)(lambda client: client.deploy_applications(dict(config)))
+    with _client(dashboard) as client:
+        client.deploy_applications(dict(config))
 
 
-def _client(dashboard: str) -> Callable[[Callable[[Any], Any]], Any]:
-    """Runs something with a client of Ray's dashboard, whatever that raises as ours."""
+@contextmanager
+def _client(dashboard: str) -> Iterator[Any]:
+    """A client of Ray's dashboard; whatever it raises, as ours."""
     from ray.dashboard.modules.serve.sdk import ServeSubmissionClient  # takes seconds
 
-    def run(work: Callable[[Any], Any]) -> Any:
-        try:
-            return work(ServeSubmissionClient(dashboard))
-        except Exception as error:  # Ray raises bare ones
-            raise NotReady(
-                f"{str(error).splitlines()[0]}.",
-                where=dashboard,
-                fix="Name the dashboard's address (--dashboard), and RAY_AUTH_TOKEN if it asks.",
-            ) from error
-
-    return run
+    try:
+        yield ServeSubmissionClient(dashboard)
+    except Exception as error:  # Ray raises bare ones
+        raise NotReady(
+            f"{str(error).splitlines()[0]}.",
+            where=dashboard,
+            fix="Name the dashboard's address (--dashboard), and RAY_AUTH_TOKEN if it asks.",
+        ) from error
 
 
 def _user_configs(config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -203,7 +205,7 @@ def _user_configs(config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _with_bundle(config: Mapping[str, Any], bundle: str) -> dict[str, Any]:
-    changed: dict[str, Any] = yaml.safe_load(yaml.safe_dump(dict(config)))  # a deep copy
+    changed = deepcopy(dict(config))
     for user_config in _user_configs(changed):
         user_config["bundle"] = bundle
     return changed

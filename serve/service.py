@@ -10,6 +10,7 @@ from catalog.images import COPY_SIDE, ImageLimits, jpeg_copy
 from serve.catalog_door import CatalogDoor
 from serve.model import Hardware, ServedModel
 from serve.photo_urls import PhotoFetcher
+from serve.problems import NotReady
 from serve.settings import Settings
 from serve.shadow import Shadow
 from serve.swap import ModelSlot
@@ -62,6 +63,15 @@ class Service:
             NotReady: there is none yet.
         """
         return self.slot.active
+
+    async def check_ready(self) -> None:
+        """Have a real inference pass; it never waits in the queue.
+
+        Raises:
+            NotReady: none did.
+        """
+        if not await self.model.answers():
+            raise NotReady("the model does not answer.", fix="Look at the server's log.")
 
     @property
     def catalog(self) -> CatalogDoor:

@@ -98,6 +98,11 @@ class Run:
         """The network's weights."""
         return self.directory / WEIGHTS
 
+    @property
+    def minutes(self) -> float:
+        """What the training took."""
+        return sum(self.document.seconds.values()) / 60
+
     def files(self) -> dict[str, Path]:
         """What goes into the bundle as it is, by its name there; those that there are."""
         files = {

@@ -37,7 +37,7 @@ def track(run: Run, bundle: Path | None, uri: str | None, experiment: str) -> st
             mlflow.log_params({key: str(value)[:_LONGEST] for key, value in _params(run).items()})
             for step, record in enumerate(document.epochs):
                 mlflow.log_metrics(_numbers(record), step=step)
-            mlflow.log_metrics(_numbers({**document.metrics, "minutes": _minutes(run)}))
+            mlflow.log_metrics(_numbers({**document.metrics, "minutes": run.minutes}))
             mlflow.set_tags({"recipe": document.recipe, "data": document.data["fingerprint"]})
             for file in (DOCUMENT, REPORT):
                 if (run.directory / file).exists():
@@ -70,7 +70,3 @@ def _numbers(values: dict[str, Any], prefix: str = "") -> dict[str, float]:
         elif isinstance(value, int | float) and not isinstance(value, bool):
             found[f"{prefix}{key}"] = float(value)
     return found
-
-
-def _minutes(run: Run) -> float:
-    return sum(run.document.seconds.values()) / 60

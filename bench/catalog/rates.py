@@ -13,6 +13,7 @@ from bench.serving.contestants import measured_ceiling
 from bench.shops import FASHION, require
 from bench.steps import learn
 from catalog.manifest import Row
+from catalog.store import Catalog
 from inference.bundle import Bundle
 
 PRODUCTS: Final = 20_000
@@ -24,6 +25,13 @@ def probe_bundle(work: Path) -> Bundle:
     """A bundle of the smallest backbone, learnt from fashion."""
     bundle, _ = learn(require(FASHION), work, "probe_fashion", "--recipe", "probe")
     return bundle
+
+
+def empty_catalog(bundle: Bundle, place: Path) -> Path:
+    """A catalog for the bundle's embeddings, without products."""
+    document = bundle.document
+    Catalog.create(str(place), document.embedding_id, document.embedding_dimension)
+    return place
 
 
 def large_manifest(work: Path) -> Path:

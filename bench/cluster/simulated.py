@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -29,7 +28,6 @@ from serve.ports import free_ports
 _CONFIG: Final = Path("serve/config/gpu.yaml")
 _ENVIRONMENT: Final = Path("k8s/base/environment.env")
 _PROVIDER: Final = "ray.autoscaler._private.fake_multi_node.node_provider.FakeMultiNodeProvider"
-_READY_WITHIN_S: Final = 180.0
 # Minutes of a real cluster in seconds of this one, each still longer than the look-back.
 _QUICK: Final = {"look_back_period_s": 3, "upscale_delay_s": 4, "downscale_delay_s": 20}
 _IDLE_S: Final = 10.0
@@ -226,18 +224,3 @@ def _scaling(most_nodes: int, gcs: str) -> dict[str, Any]:
         "worker_start_ray_commands": [],
         "upscaling_speed": 1.0,
     }
-
-
-def wait_until_ready(found: Cluster) -> None:
-    """Until a real inference has passed.
-
-    Raises:
-        TimeoutError: none did in three minutes.
-    """
-    until = time.monotonic() + _READY_WITHIN_S
-    while time.monotonic() < until:
-        with suppress(httpx.HTTPError):
-            if httpx.get(f"{found.url}/readyz", timeout=5, trust_env=False).is_success:
-                return
-        time.sleep(0.2)
-    raise TimeoutError(f"{found.url} was not ready within {_READY_WITHIN_S:.0f} s")

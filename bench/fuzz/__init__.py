@@ -15,14 +15,13 @@ from typing import Final
 import httpx
 from rich.console import Console
 
-from bench.catalog.rates import probe_bundle
+from bench.catalog.rates import empty_catalog, probe_bundle
 from bench.figures import Figures
 from bench.fuzz.bodies import Bent, bend
 from bench.serving.photos import single_photos
 from bench.serving.processes import MemoryWatch
 from bench.serving.soak import Memory
 from catalens.background import served
-from catalog.store import Catalog
 
 _PORT: Final = 8470
 _MINUTES: Final = 20.0
@@ -35,9 +34,7 @@ def main(json_file: Path | None, work: Path | None, minutes: float = _MINUTES) -
     figures = Figures()
     with TemporaryDirectory() as folder:
         bundle = probe_bundle(work or Path(folder))
-        catalog = Path(folder) / "catalog"
-        document = bundle.document
-        Catalog.create(str(catalog), document.embedding_id, document.embedding_dimension)
+        catalog = empty_catalog(bundle, Path(folder) / "catalog")
         with served(bundle.directory, catalog, _PORT) as address:
             before = _answer(address)
             with MemoryWatch(address) as watch:

@@ -10,12 +10,13 @@ from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serve.access.audit import AuditLog, noted
 from serve.access.keys import ApiKey, KeyRing, Permission
 from serve.access.rates import parse_rate
 from serve.problems import problem
+from serve.sending import Sending
 
 # What shows nothing of the shop: probes, the description of the calls, the pages' own files.
 _OPEN: Final = frozenset(
@@ -72,24 +73,17 @@ class Guard:
         if self._audit is None:
             await app(scope, receive, send)
             return
-        status = 0
-
-        async def watched(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
+        sending = Sending(send)
         try:
-            await app(scope, receive, watched)
+            await app(scope, receive, sending)
         except ClientDisconnect:
-            status = 0  # what was sent to nobody
+            sending.status = 0  # what was sent to nobody
             raise
         finally:
             # What somebody without a key tried is not written: anybody could fill the disk so.
             known = key is not None or refusal is None
             if known and (needed == "write" or noted(scope)):
-                self._audit.write(scope, None if key is None else key.name, status)
+                self._audit.write(scope, None if key is None else key.name, sending.status)
 
     def _admit(self, scope: Scope, needed: Permission) -> tuple[ApiKey | None, Response | None]:
         """The caller's key, and why it is refused."""

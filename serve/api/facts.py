@@ -1,4 +1,4 @@
-"""`GET /v1/categories`, `/v1/model`, `/healthz`, `/readyz`, `/`: what is served, and how it is."""
+"""`GET /v1/categories`, `/v1/model`, its report, `/healthz`, `/readyz`: what is served, and how."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -21,7 +21,6 @@ from serve.api.schemas import (
     MoveAnswer,
     MoveBody,
 )
-from serve.problems import NotReady
 from serve.service import Service
 from serve.swap import SwapState
 
@@ -98,8 +97,7 @@ def fact_routes(service: Service) -> APIRouter:
     @router.get("/readyz", responses=answer(Health))
     async def ready() -> Health:
         """Whether the model answers: a real inference passed; never waits in the queue."""
-        if not await service.model.answers():
-            raise NotReady("the model does not answer.", fix="Look at the server's log.")
+        await service.check_ready()
         return Health(status="ready")
 
     return router

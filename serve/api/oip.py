@@ -15,7 +15,6 @@ from catalog.errors import InvalidRequest, UnknownModel
 from inference.bundle import BundleDocument
 from inference.session import Prediction
 from serve.bodies import read_whole
-from serve.problems import NotReady
 from serve.service import Service
 from serve.tensors import (
     HEADER,
@@ -50,8 +49,7 @@ def oip_routes(service: Service) -> APIRouter:
     @router.get("/health/ready")
     async def ready() -> dict[str, bool]:
         """Whether the model answers: a real inference passed."""
-        if not await service.model.answers():
-            raise NotReady("the model does not answer.", fix="Look at the server's log.")
+        await service.check_ready()
         return {"ready": True}
 
     @router.get("/models/{name}")
@@ -65,7 +63,7 @@ def oip_routes(service: Service) -> APIRouter:
     async def model_ready(name: str, version: str | None = None) -> dict[str, Any]:
         """Whether a model answers."""
         _document(service, name, version)
-        await ready()
+        await service.check_ready()
         return {"name": name, "ready": True}
 
     @router.post("/models/{name}/infer")

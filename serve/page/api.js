@@ -58,6 +58,14 @@ export async function base64(file) {
   return btoa(text);
 }
 
+/** A product that is written here, as the JSON bodies take it. */
+export async function productBody({ name, file }) {
+  const found = {};
+  if (name.trim()) found.name = name.trim();
+  if (file) found.image = await base64(file);
+  return found;
+}
+
 async function answered(path, request) {
   for (let left = 1; ; left -= 1) {
     try {

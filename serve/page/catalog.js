@@ -1,6 +1,6 @@
 // The catalog: go through it, search it by photo and by words, place and add a product.
 
-import { ask, base64 } from "./api.js";
+import { ask, base64, productBody } from "./api.js";
 import {
   Bars,
   CategoryField,
@@ -129,12 +129,6 @@ function Add({ onAdded }) {
   const [busy, setBusy] = useState(false);
   const id = value.id.trim();
   const change = (part) => setValue((before) => ({ ...before, ...part }));
-  const body = async () => {
-    const found = {};
-    if (value.name.trim()) found.name = value.name.trim();
-    if (value.file) found.image = await base64(value.file);
-    return found;
-  };
   const alone = async (work) => {
     setBusy(true);
     setProblem(null);
@@ -149,7 +143,7 @@ function Add({ onAdded }) {
   };
   const place = () =>
     alone(async () => {
-      const json = { product: await body(), id };
+      const json = { product: await productBody(value), id };
       const answer = await ask("v1/categorize", { method: "POST", json });
       setPlaced({ id, answer });
       if (answer.path) change({ category: answer.path });
@@ -160,7 +154,7 @@ function Add({ onAdded }) {
       const category = value.category.trim() || null;
       const before = await known(id);
       if (before && !confirm(`${id} is in the catalog (${before.name || "without a name"}). Replace it?`)) return;
-      await ask(addressOf(id), { method: "PUT", json: { ...(await body()), category } });
+      await ask(addressOf(id), { method: "PUT", json: { ...(await productBody(value)), category } });
       // The answer that waits for a person is hereby decided.
       const review = placed && placed.id === id ? placed.answer.review : null;
       if (review && category) await ask(`v1/reviews/${review}:correct`, { method: "POST", json: { path: category } });

@@ -1,6 +1,6 @@
 // Two products side by side: one score, its parts and its reasons.
 
-import { ask, base64 } from "./api.js";
+import { ask, productBody } from "./api.js";
 import { Bars, Decision, Drop, FilePhoto, Wrong, percent } from "./parts.js";
 import { html, useRef, useState } from "./vendor/htm-preact.js";
 
@@ -22,7 +22,7 @@ export function Compare() {
     const mine = (newest.current += 1);
     let next;
     try {
-      const [one, other] = await Promise.all([product(left), product(right)]);
+      const [one, other] = await Promise.all([productBody(left), productBody(right)]);
       const json = { left: one, right: other };
       next = { match: await ask("v1/compare", { method: "POST", json }) };
     } catch (problem) {
@@ -41,13 +41,6 @@ export function Compare() {
       <${Wrong} problem=${found.problem} />
       ${found.match && html`<${Match} match=${found.match} />`}
     </div>`;
-}
-
-async function product({ name, file }) {
-  const found = {};
-  if (name.trim()) found.name = name.trim();
-  if (file) found.image = await base64(file);
-  return found;
 }
 
 const Side = ({ side, title, value, onChange }) => html`<fieldset>

@@ -1,8 +1,9 @@
 """What a new model gains and loses against an old one, on photos that neither has learnt from."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -57,6 +58,12 @@ class Comparison:
         more, less = (won + 1) / (photos + 2), (lost + 1) / (photos + 2)
         spread = _Z * float(np.sqrt((more + less - (more - less) ** 2) / (photos + 2)))
         return (won - lost) / photos, more - less - spread, more - less + spread
+
+    @cached_property
+    def f1(self) -> tuple[Mapping[str, tuple[float, int]], Mapping[str, tuple[float, int]]]:
+        """By category, F1 of the old and of the new model, and how many photos it has."""
+        truth = list(self.truth)
+        return f1_scores(truth, list(self.old)), f1_scores(truth, list(self.new))
 
 
 @dataclass(frozen=True)
@@ -114,7 +121,7 @@ def write_comparison(old: Run, new: Run, page: Path) -> Comparison:
     """
     found = compare_runs(old, new)
     gain, low, high = found.gain
-    rows, macro = _by_category(found)
+    old_f1, new_f1 = (float(np.mean([f1 for f1, _ in one.values()])) for one in found.f1)
     text = TEMPLATES.get_template("comparison.html.j2").render(
         old=old.document,
         new=new.document,
@@ -123,13 +130,13 @@ def write_comparison(old: Run, new: Run, page: Path) -> Comparison:
         photos=len(found.images),
         old_right=float((found.old == found.truth).mean()),
         new_right=float((found.new == found.truth).mean()),
-        old_f1=macro[0],
-        new_f1=macro[1],
+        old_f1=old_f1,
+        new_f1=new_f1,
         relabelled=found.relabelled,
         gain=gain,
         low=low,
         high=high,
-        categories=rows,
+        categories=changed_categories(found),
         gained=_shown(found, found.gained),
         lost=_shown(found, found.lost),
         gained_photos=int(found.gained.sum()),
@@ -143,21 +150,14 @@ def write_comparison(old: Run, new: Run, page: Path) -> Comparison:
 
 def changed_categories(found: Comparison) -> list[ChangedCategory]:
     """Categories with photos gained or lost, the largest change first."""
-    return _by_category(found)[0]
-
-
-def _by_category(found: Comparison) -> tuple[list[ChangedCategory], tuple[float, float]]:
-    """The changed categories, and the macro F1 of either model."""
-    old, new = (f1_scores(list(found.truth), list(one)) for one in (found.old, found.new))
+    old, new = found.f1
     gained, lost = Counter(found.truth[found.gained]), Counter(found.truth[found.lost])
     rows = [
         ChangedCategory(path, photos, gained[path], lost[path], score, new[path][0])
         for path, (score, photos) in old.items()
         if gained[path] or lost[path]
     ]
-    rows.sort(key=lambda row: (-abs(row.gained - row.lost), -row.gained, row.path))
-    before, after = (float(np.mean([score for score, _ in one.values()])) for one in (old, new))
-    return rows, (before, after)
+    return sorted(rows, key=lambda row: (-abs(row.gained - row.lost), -row.gained, row.path))
 
 
 def _guesses(run: Run) -> dict[str, tuple[str, str]]:
