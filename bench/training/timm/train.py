@@ -48,7 +48,7 @@ def main():
     config = resolve_model_data_config(model) | {"input_size": (3, SIZE, SIZE)}
     train = Photos(numbered, create_transform(**config, is_training=True))
     loader = DataLoader(train, _BATCH, shuffle=True, num_workers=2, drop_last=len(train) >= _BATCH)
-    epochs = _epochs(model, loader, task.left)
+    epochs = _epochs(model, loader, task)
     optimizer = create_optimizer_v2(model, "sgd", lr=_RATE, weight_decay=2e-5, momentum=0.9)
     warm_up = min(5, epochs // 2)
     scheduler, epochs = create_scheduler_v2(
@@ -66,27 +66,23 @@ def main():
     task.answer([classes[number] for number in best.tolist()])
 
 
-def _epochs(model, loader, seconds):
-    """As many as the time allows, from the time of a few steps that are not kept."""
+def _epochs(model, loader, task):
+    """As many as the time allows, from the time of one that is not kept."""
     kept = {key: value.clone() for key, value in model.state_dict().items()}
-    steps = min(4, len(loader))
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
     started = time.monotonic()
-    _run(model, loader, optimizer, steps)
-    step = (time.monotonic() - started) / steps
+    _run(model, loader, torch.optim.SGD(model.parameters(), lr=0.0))
+    epoch = time.monotonic() - started
     model.load_state_dict(kept)
-    return max(1, int(0.95 * (seconds - steps * step) / (step * len(loader))))
+    return max(1, int(0.95 * task.left / epoch))
 
 
-def _run(model, loader, optimizer, steps=None):
+def _run(model, loader, optimizer):
     model.train()
     criterion = LabelSmoothingCrossEntropy(0.1)
-    for number, (images, targets) in enumerate(loader, start=1):
+    for images, targets in loader:
         optimizer.zero_grad()
         criterion(model(images), targets).backward()
         optimizer.step()
-        if number == steps:
-            return
 
 
 if __name__ == "__main__":
