@@ -22,8 +22,9 @@ test: lint browser  ## lint, types, import rules, all tests
 	$(BIN)/python -m pytest
 
 browser:  ## Debian's Chromium, for the tests of the web page; without root it is for you to install
-	@command -v chromium > /dev/null || { test "$$(id -u)" = 0 && apt-get install --yes \
-		--no-install-recommends chromium > /dev/null; } || echo "No chromium: the web page is not tested."
+	@command -v chromium > /dev/null || { test "$$(id -u)" = 0 && { apt-get update > /dev/null; \
+		apt-get install --yes --no-install-recommends chromium > /dev/null; }; } \
+		|| echo "No chromium: the web page is not tested."
 
 lint: setup
 	$(BIN)/ruff check .

@@ -16,6 +16,8 @@ Name = Literal[
     "heads",
     "matching",
     "over_http",
+    "page",
+    "perf_analyzer",
     "picture",
     "recognition",
     "screenshots",

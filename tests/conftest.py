@@ -1,6 +1,6 @@
 """What tests of several packages start from."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -78,18 +78,24 @@ def s3_endpoint() -> Iterator[str]:
 
 
 @pytest.fixture
-def s3_bucket(
-    s3_endpoint: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> str:
-    """A bucket of the test's own, `s3://...`, that everything in this process can reach."""
+def new_bucket(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+    """Makes a bucket, `s3://...`, that everything in this process can reach."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3_endpoint)
     monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     boto3 = pytest.importorskip("boto3")
-    bucket = f"shop-{abs(hash(request.node.name))}"
-    boto3.client("s3", endpoint_url=s3_endpoint, region_name="us-east-1").create_bucket(
-        Bucket=bucket
-    )
-    return f"s3://{bucket}"
+    client = boto3.client("s3", endpoint_url=s3_endpoint, region_name="us-east-1")
+
+    def made(name: str) -> str:
+        client.create_bucket(Bucket=name)
+        return f"s3://{name}"
+
+    return made
+
+
+@pytest.fixture
+def s3_bucket(new_bucket: Callable[[str], str], request: pytest.FixtureRequest) -> str:
+    """A bucket of the test's own."""
+    return new_bucket(f"shop-{abs(hash(request.node.name))}")

@@ -28,7 +28,7 @@ from serve.tensors import (
 )
 
 _PROTOCOL: Final = "2"
-_EXTENSIONS: Final = ("binary_tensor_data", "classification")
+_EXTENSIONS: Final = ("binary_tensor_data", "classification", "model_configuration")
 _MODELS: Final = ("classifier", "embedder")
 
 
@@ -57,6 +57,12 @@ def oip_routes(service: Service) -> APIRouter:
     async def metadata(name: str, version: str | None = None) -> dict[str, Any]:
         """Inputs and outputs of a model."""
         return _metadata(name, _document(service, name, version))
+
+    @router.get("/models/{name}/config")
+    @router.get("/models/{name}/versions/{version}/config")
+    async def configuration(name: str, version: str | None = None) -> dict[str, Any]:
+        """The same as Triton's configuration of a model, which its perf_analyzer asks for."""
+        return _configuration(_metadata(name, _document(service, name, version)))
 
     @router.get("/models/{name}/ready")
     @router.get("/models/{name}/versions/{version}/ready")
@@ -126,6 +132,21 @@ def _metadata(name: str, document: BundleDocument) -> dict[str, Any]:
             {"name": "encoded", "datatype": "BYTES", "shape": [-1]},
         ],
         "outputs": outputs[name],
+    }
+
+
+def _configuration(metadata: dict[str, Any]) -> dict[str, Any]:
+    def tensor(of: dict[str, Any]) -> dict[str, Any]:
+        kind = "STRING" if of["datatype"] == "BYTES" else of["datatype"]
+        return {"name": of["name"], "data_type": f"TYPE_{kind}", "dims": of["shape"]}
+
+    return {
+        "name": metadata["name"],
+        "platform": metadata["platform"],
+        "backend": "onnxruntime",
+        "max_batch_size": 0,  # the shapes say where the batch is
+        "input": [tensor(one) | {"optional": True} for one in metadata["inputs"]],
+        "output": [tensor(one) for one in metadata["outputs"]],
     }
 
 

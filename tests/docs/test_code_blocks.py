@@ -1,42 +1,30 @@
 """What the documentation tells people to type."""
 
-import re
-import shlex
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from catalens.cli.app import COMMANDS, make_app
-from catalens.client import Client
-from tests.colours import COLOURS, colour_photo
+from tests.cli.test_commands import run
+from tests.colours import colour_photo
+from tests.docs.blocks import ADDRESS, PAGES, blocks, commands
 from tests.environments import TRITON_PYTHON
-from tests.serve.conftest import empty_catalog, running
 
-PAGES = [Path("README.md"), Path("SECURITY.md"), *sorted(Path("docs").rglob("*.md"))]
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 NAMES = {command.name for command in COMMANDS}
-ADDRESS = "127.0.0.1:8000"
+# They learn for an hour, serve for ever or change a cluster; tests/e2e and tests/serve run them.
+LEFT_OUT = {"train", "export", "serve", "promote"}
+RUNNABLE = [page for page in PAGES if {words[0] for _, words in commands(page)} - LEFT_OUT]
 
 
-def blocks(language: str) -> Iterator[tuple[str, str]]:
-    for page in PAGES:
-        for number, (found, text) in enumerate(FENCE.findall(page.read_text()), start=1):
-            if found == language:
-                yield f"{page}:{number}", text
-
-
-def commands() -> Iterator[tuple[str, list[str]]]:
-    for place, text in blocks(""):
-        for line in text.replace("\\\n", " ").splitlines():
-            words = line.removeprefix("$ ")
-            if words.startswith("catalens "):
-                yield f"{place} {words}", shlex.split(words, comments=True)[1:]
-
-
-@pytest.mark.parametrize(("place", "words"), commands(), ids=lambda value: str(value)[:60])
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [found for page in PAGES for found in commands(page)],
+    ids=lambda value: str(value)[:60],
+)
 def test_each_command_fits_the_command_line(place: str, words: list[str]) -> None:
     assert words[0] in NAMES, place
     command, bound, unused = make_app().parse_args(
@@ -47,18 +35,32 @@ def test_each_command_fits_the_command_line(place: str, words: list[str]) -> Non
     assert not unused
 
 
-@pytest.fixture(scope="module")
-def address(tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    catalog = empty_catalog(tiny_bundle, tmp_path_factory.mktemp("docs") / "catalog")
-    with running(tiny_bundle, catalog) as server, Client(server.url) as client:
-        for number, path in enumerate(COLOURS):
-            photo = colour_photo(path, seed=number)
-            client.put_product(f"p{number}", photo=photo, name=f"Product {number}", category=path)
-        yield server.url.removeprefix("http://")
+@pytest.mark.e2e
+@pytest.mark.parametrize("page", RUNNABLE, ids=str)
+def test_the_commands_of_a_page_run_one_after_the_other(
+    page: Path,
+    shop_folder: Path,
+    address: str,
+    new_bucket: Callable[[str], str],
+    tmp_path: Path,
+) -> None:
+    here = tmp_path / "here"
+    shutil.copytree(shop_folder, here)
+    new_bucket("my-shop-backups")
+    for name in ("shop", "my-shop-catalens"):
+        run("import", here / "bundle", here / "products.csv", f"{new_bucket(name)}/catalog")
+    for place, words in commands(page):
+        if words[0] not in LEFT_OUT:
+            asked = [word.replace(ADDRESS, address) for word in words]
+            command = [sys.executable, "-m", "catalens.cli", *asked]
+            ran = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)
+            assert ran.returncode == 0, f"{place}: {ran.stdout}{ran.stderr}"
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize(("place", "code"), blocks("python"))
+@pytest.mark.parametrize(
+    ("place", "code"), [found for page in PAGES for found in blocks(page, "python")]
+)
 def test_each_program_runs(place: str, code: str, address: str, tmp_path: Path) -> None:
     assert ADDRESS in code, place
     (tmp_path / "photos").mkdir()

@@ -43,6 +43,9 @@ def test_tritons_client_gets_what_classify_answers(
         [document.version],
         "7",
     )
+    types = {one["name"]: (one["data_type"], one["dims"]) for one in found["configuration"]["input"]}
+    assert types["encoded"] == ("TYPE_STRING", [-1])
+    assert types["images"] == ("TYPE_UINT8", [-1, 224, 224, 3])
     assert found["category_True"] == found["category_False"] == list(COLOURS)
     for place, file in enumerate(files):
         answer = httpx.post(

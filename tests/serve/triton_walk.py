@@ -19,6 +19,7 @@ def main(address: str, *files: str) -> None:
         "model_ready": client.is_model_ready("classifier"),
         "server": client.get_server_metadata()["name"],
         "versions": metadata["versions"],
+        "configuration": client.get_model_config("classifier"),
     }
     photos = []
     for file in files:
