@@ -97,7 +97,7 @@ class Pairs:
             listed = f" All are listed in {bad_rows_file}." if bad_rows_file else ""
             raise InvalidManifest(
                 f"{len(bad)} of {total} pairs are bad, more than --max-bad allows "
-                f"({self.max_bad:.1%}). The first: line {bad[0].line}, {bad[0].problem}.{listed}",
+                f"({self.max_bad:.1%}). The first: line {bad[0].line}, {bad[0].problem}{listed}",
                 where=self.source,
                 fix="Mend them, or raise --max-bad.",
             )

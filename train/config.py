@@ -13,8 +13,8 @@ class TrainConfig:
 
     Attributes:
         recipe: probe trains a linear head on the frozen backbone; finetune goes on from there with
-            all but the network's first layers; transductive fine-tunes twice, the second time with
-            the photos of ``unlabelled`` that the first was sure of; unsupervised adapts the
+            all but the network's first layers; transductive does so, and lets the head learn from
+            the photos of ``unlabelled`` that it is the surest of, too; unsupervised adapts the
             backbone to all photos without their labels before it fine-tunes; auto takes finetune
             where the budget allows it.
         unlabelled: photos without labels, a folder or a table as the manifest; transductive needs

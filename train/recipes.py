@@ -1,6 +1,5 @@
 """The recipes: how a worker comes from labelled photos, and others, to a trained network."""
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -16,19 +15,18 @@ from train.cross_validation import judge_out_of_fold
 from train.discriminant import fit_discriminant, joined
 from train.embedding import embed, fit_embedding
 from train.features import shared_features
-from train.finetune import Task, predict
+from train.finetune import Task
 from train.finished import finished_features
 from train.probe import DECAYS, Head
 from train.progress import Step
 from train.prototypes import fit_prototypes
-from train.pseudo_labels import confident
+from train.pseudo_labels import SELF_TRAININGS, surest
 from train.selfsupervised import adapt_backbone
-from train.soup import elapsed, fine_tune, fine_tune_soup, seconds_until
+from train.soup import elapsed, fine_tune_soup, seconds_until
 from train.split import hold_out
 from train.worker import PREPARED, Worker
 
-# Of the budget: when the first of two fine-tunings ends, and the adaptation of the backbone.
-_FIRST_OF_TWO: Final = 0.5
+# Of the budget, when the adaptation of the backbone ends.
 _ADAPTED: Final = 0.35
 # Of the probe that is judged beside a fine-tuning.
 _PENALTY: Final = 10.0
@@ -91,53 +89,14 @@ def probe(worker: Worker) -> Outcome:
 
 def finetune(worker: Worker) -> Outcome:
     """The probe's head first, then the network, judged on the photos set aside."""
-    task = _task(worker)
-    _start(worker, task)
-    records, restarts = fine_tune_soup(worker, task)
-    return _outcome(worker, task, records, restarts)
+    return _fine_tuned(worker, _task(worker))
 
 
 def transductive(worker: Worker) -> Outcome:
-    """Fine-tune, label the unlabelled photos that the network is sure of, fine-tune on both.
-
-    Pseudo-labels (Lee 2013, ICML workshop on representation learning); the second fine-tuning
-    begins anew, so that the first one's mistakes are not learnt twice.
-    """
+    """Fine-tune, and let the head learn from the unlabelled photos that it is the surest of."""
     assert worker.unlabelled is not None  # the driver has checked
-    unlabelled = worker.unlabelled
     task = _task(worker)
-    _start(worker, task)
-
-    def labelled() -> dict[str, Any]:
-        pretrained = copy.deepcopy(worker.network.backbone.state_dict())
-        learning, again = fine_tune(worker, task, "finetune, labelled", until=_FIRST_OF_TWO)
-        held_out = predict(worker.network, worker.photos.plain[task.held_out], worker.device)
-        logits = predict(worker.network, unlabelled.plain, worker.device)
-        sure, classes = confident(held_out, worker.targets[task.held_out], logits)
-        worker.network.backbone.load_state_dict(pretrained)
-        return {
-            "sure": sure,
-            "classes": classes,
-            "records": learning.records,
-            "restarts": again,
-        }
-
-    found = worker.once("pseudo_labels.pt", labelled)
-    sure = np.asarray(found["sure"].numpy(), dtype=np.int64)
-    targets = torch.cat([worker.targets, found["classes"]])
-    train = np.concatenate([task.train, len(worker.photos.rows) + sure])
-    both = Task(
-        worker.photos.with_more(unlabelled),
-        targets,
-        train,
-        task.held_out,
-        worker.class_weights(targets[train]),
-    )
-    _start(worker, task)
-    learning, restarts = fine_tune(worker, both, "finetune, with pseudo-labels")
-    record = {"phase": "pseudo-labels", "photos": len(sure), "of": len(unlabelled.rows)}
-    records = [*found["records"], record, *learning.records]
-    return _outcome(worker, task, records, [*found["restarts"], *restarts])
+    return _fine_tuned(worker, replace(task, photos=worker.photos.with_more(worker.unlabelled)))
 
 
 def unsupervised(worker: Worker) -> Outcome:
@@ -195,6 +154,12 @@ def _task(worker: Worker) -> Task:
     return Task(worker.photos, worker.targets, train, np.flatnonzero(aside), weights)
 
 
+def _fine_tuned(worker: Worker, task: Task) -> Outcome:
+    _start(worker, task)
+    records, restarts = fine_tune_soup(worker, task)
+    return _outcome(worker, task, records, restarts)
+
+
 def _start(worker: Worker, task: Task) -> None:
     """Give the network a head on the features of its backbone, where fine-tuning begins.
 
@@ -215,27 +180,39 @@ def _outcome(
     blend = found.blend(worker.targets)
     learnt = Head.of(worker.network)
     features, views = finished_features(worker, task.photos)
+    labelled, unlabelled = features[: len(worker.targets)], features[len(worker.targets) :]
+
+    def fitted(rows: NDArray[np.int64], targets: Tensor) -> Head:
+        seen = features[rows]
+        seen_views = [view[rows] for view in views]
+        discriminant = fit_discriminant(seen, targets, worker.job.classes, seen_views)
+        return joined(learnt, discriminant, seen, blend.share)
 
     def refitted(rows: NDArray[np.int64]) -> Head:
-        seen = features[rows]
-        discriminant = fit_discriminant(
-            seen, task.targets[rows], worker.job.classes, [view[rows] for view in views]
-        )
-        return joined(learnt, discriminant, seen, blend.share)
+        targets = task.targets[rows]
+        head = fitted(rows, targets)
+        for _ in range(SELF_TRAININGS if len(unlabelled) else 0):
+            sure, guesses = surest(head(unlabelled))
+            more = len(labelled) + sure.numpy()
+            head = fitted(np.concatenate([rows, more]), torch.cat([targets, guesses]))
+        return head
 
     logits = refitted(task.train)(features[task.held_out])
     held_out = task.targets[task.held_out]
     temperature = best_temperature(logits.numpy(), held_out.numpy())
     everything = refitted(np.union1d(task.train, task.held_out))
     everything.at_temperature(temperature).load_into(worker.network)
-    labelled = features[: len(worker.targets)]
     fit_embedding(worker.network, labelled)
     embeddings = embed(worker.network, labelled)
-    own = task.train[task.train < len(labelled)]  # the rest is known by pseudo-labels alone
-    prototypes = fit_prototypes(embeddings[own], worker.targets.numpy()[own])
+    prototypes = fit_prototypes(embeddings[task.train], worker.targets.numpy()[task.train])
     near = familiarity(embeddings[task.held_out], prototypes)
     _keep_prototypes(worker, embeddings)
-    record = {"phase": "head", "learnt_share": blend.share, "views": len(views)}
+    record = {
+        "phase": "head",
+        "learnt_share": blend.share,
+        "views": len(views),
+        "unlabelled": len(unlabelled),
+    }
     return Outcome(
         task.held_out,
         logits / temperature,

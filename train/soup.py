@@ -49,17 +49,8 @@ def fine_tune_soup(worker: Worker, task: Task) -> tuple[list[dict[str, Any]], li
     )
 
 
-def fine_tune(
-    worker: Worker, task: Task, stage: str, *, until: float = 1.0, seed: int | None = None
-) -> tuple[Learning, list[int]]:
-    """Fine-tune the worker's network from its present weights, or from this stage's checkpoint.
-
-    Args:
-        worker: whose network ends with the weights to keep.
-        task: what to learn.
-        stage: name of this fine-tuning in checkpoints and progress.
-        until: share of the budget after which it ends.
-        seed: of the order and the augmentation; the run's if not given.
+def _fine_tune(worker: Worker, task: Task, stage: str, seed: int) -> tuple[Learning, list[int]]:
+    """From the network's present weights, or from this stage's checkpoint.
 
     Returns:
         what was learnt, and the epochs it went on from after a stop.
@@ -79,10 +70,10 @@ def fine_tune(
 
     FineTuning(
         task,
-        config if seed is None else replace(config, seed=seed),
+        replace(config, seed=seed),
         worker.ranks,
         worker.device,
-        budget=seconds_until(worker, until),
+        budget=seconds_until(worker, 1.0),
         elapsed=max(0.0, elapsed(worker) - learning.seconds),
         progress=lambda step: worker.progress(replace(step, phase=stage)),
         checkpoint=keep,
@@ -106,7 +97,7 @@ def elapsed(worker: Worker) -> float:
 def _trained(worker: Worker, task: Task, number: int) -> dict[str, Any]:
     seed = worker.job.config.seed + number * 1_000_003
     stage = "finetune" if number == 0 else f"finetune, {number + 1}"
-    learning, restarts = fine_tune(worker, task, stage, seed=seed)
+    learning, restarts = _fine_tune(worker, task, stage, seed)
     return {
         "weights": {key: value.cpu() for key, value in learning.best.items()},
         "records": [{**record, "member": number + 1} for record in learning.records],

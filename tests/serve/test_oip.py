@@ -43,7 +43,8 @@ def test_tritons_client_gets_what_classify_answers(
         [document.version],
         "7",
     )
-    types = {one["name"]: (one["data_type"], one["dims"]) for one in found["configuration"]["input"]}
+    inputs = found["configuration"]["input"]
+    types = {one["name"]: (one["data_type"], one["dims"]) for one in inputs}
     assert types["encoded"] == ("TYPE_STRING", [-1])
     assert types["images"] == ("TYPE_UINT8", [-1, 224, 224, 3])
     assert found["category_True"] == found["category_False"] == list(COLOURS)

@@ -1,6 +1,6 @@
 import torch
 
-from train.pseudo_labels import confident
+from train.pseudo_labels import surest
 
 
 def logits(*sure: tuple[int, float]) -> torch.Tensor:
@@ -11,22 +11,12 @@ def logits(*sure: tuple[int, float]) -> torch.Tensor:
     return rows
 
 
-def test_photos_as_sure_as_those_that_were_right_are_labelled() -> None:
-    held_out = logits((0, 9.0), (1, 8.0), (2, 3.0), (2, 2.0))
-    truth = torch.tensor([0, 1, 0, 0])
-    rows, classes = confident(held_out, truth, logits((2, 8.5), (1, 2.5), (0, 8.0)))
-    assert rows.tolist() == [0, 2]
-    assert classes.tolist() == [2, 1, 0]
+def test_each_class_labels_the_surer_half_of_what_is_taken_for_it() -> None:
+    easy = [(0, 9.0), (0, 7.0), (0, 8.0), (0, 6.0)]
+    rows, classes = surest(logits(*easy, (1, 0.2), (1, 0.4)))
+    assert dict(zip(rows.tolist(), classes.tolist(), strict=True)) == {0: 0, 2: 0, 5: 1}
 
 
-def test_a_few_mistakes_among_many_are_allowed() -> None:
-    held_out = logits(*[(0, 10.0 - step / 10) for step in range(50)])
-    truth = torch.tensor([0] * 30 + [1] + [0] * 19)
-    rows, _ = confident(held_out, truth, logits((0, 5.2)))
-    assert rows.tolist() == [0]
-
-
-def test_nothing_is_labelled_where_the_surest_are_wrong() -> None:
-    held_out = logits((0, 9.0), (1, 8.0))
-    rows, _ = confident(held_out, torch.tensor([2, 2]), logits((0, 20.0), (1, 8.0)))
-    assert rows.tolist() == []
+def test_a_class_with_one_photo_labels_it() -> None:
+    rows, classes = surest(logits((0, 9.0), (0, 8.0), (2, 0.1)))
+    assert dict(zip(rows.tolist(), classes.tolist(), strict=True)) == {0: 0, 2: 2}
