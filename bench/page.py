@@ -16,14 +16,14 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 from rich.console import Console
 
+from bench.browser import chromium, require_chromium
 from bench.catalog.rates import empty_catalog, probe_bundle
 from bench.figures import Figures
 from bench.shops import FASHION
 from catalens.background import served
-from catalog.errors import InvalidRequest
 
 _PORT: Final = 8481
 _VISITS: Final = 10
@@ -42,17 +42,14 @@ _SLOW_4G: Final = MappingProxyType(
 
 def main(json_file: Path | None, work: Path | None) -> None:
     """Measure, print, write."""
-    program = shutil.which("chromium")
-    if program is None:
-        raise InvalidRequest("the browser is not there.", where="chromium", fix="make browser")
+    program = require_chromium()
     figures = Figures()
     photo = FASHION.rows("val").rows[0].image or ""
     with TemporaryDirectory() as folder:
         bundle = probe_bundle(work or Path(folder))
         catalog = empty_catalog(bundle, Path(folder) / "catalog")
         with served(bundle.directory, catalog, _PORT) as address:
-            with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+            with chromium() as browser:
                 for key, value in _weight(browser, address).items():
                     figures.add(f"page_{key}", value)
                 _visit(browser, address, photo)  # the server's first inference is none of the page
@@ -60,7 +57,6 @@ def main(json_file: Path | None, work: Path | None) -> None:
                     visits = [_visit(browser, address, photo, network) for _ in range(_VISITS)]
                     for key in visits[0]:
                         figures.add(f"page_{key}{suffix}", np.median([one[key] for one in visits]))
-                browser.close()
             for key, score in _lighthouse(address, program, Path(folder) / "lighthouse").items():
                 figures.add(f"page_lighthouse_{key}", score)
     figures.show("The web page")
@@ -108,7 +104,7 @@ def _weight(browser: Browser, address: str) -> dict[str, float]:
     return {"kb": sum(weights) / 1000, "requests": len(weights)}
 
 
-def _lighthouse(address: str, chromium: str, report: Path) -> dict[str, float]:
+def _lighthouse(address: str, program: str, report: Path) -> dict[str, float]:
     """Its scores out of 1, by category."""
     npx = shutil.which("npx")
     if npx is None:
@@ -122,7 +118,7 @@ def _lighthouse(address: str, chromium: str, report: Path) -> dict[str, float]:
             "--chrome-flags=--headless --no-sandbox",
         ],
         check=True,
-        env=os.environ | {"CHROME_PATH": chromium},
+        env=os.environ | {"CHROME_PATH": program},
     )
     categories = json.loads(report.read_text(encoding="utf-8"))["categories"]
     return {key.replace("-", "_"): categories[key]["score"] for key in _CATEGORIES}

@@ -1,13 +1,13 @@
 """Pictures of the web page at work, for the docs: real photos, a real catalog, a real browser."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
+from bench.browser import chromium
 from bench.catalog.rates import probe_bundle
 from bench.shops import FASHION
 from catalens.background import served
@@ -40,9 +40,7 @@ def main(json_file: Path | None, work: Path | None) -> None:
 
 
 def _walk(address: str, asked: tuple[Row, ...]) -> None:
-    program = shutil.which("chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    with chromium() as browser:
         for size, (width, height) in _SIZES.items():
             page = browser.new_page(viewport={"width": width, "height": height})
             for name, show in _VIEWS.items():
@@ -51,7 +49,6 @@ def _walk(address: str, asked: tuple[Row, ...]) -> None:
                 show(page, asked)
                 page.wait_for_load_state("networkidle")
                 page.screenshot(path=_OUT / f"{name}-{size}.png")
-        browser.close()
 
 
 def _classify(page: Page, asked: tuple[Row, ...]) -> None:

@@ -116,8 +116,8 @@ class Task:
     """What is learnt: photos, their classes, and which are set aside.
 
     Attributes:
-        photos: of the run.
-        targets: int64 [N].
+        photos: of the run; unlabelled ones, if any, stand last.
+        targets: int64 [N], of the labelled ones.
         train: int64 indices of the photos that are trained on.
         held_out: int64 indices of the photos that are only judged.
         class_weights: float32 [classes].

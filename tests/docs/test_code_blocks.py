@@ -48,7 +48,8 @@ def test_the_commands_of_a_page_run_one_after_the_other(
     shutil.copytree(shop_folder, here)
     new_bucket("my-shop-backups")
     for name in ("shop", "my-shop-catalens"):
-        run("import", here / "bundle", here / "products.csv", f"{new_bucket(name)}/catalog")
+        catalog = f"{new_bucket(name)}/catalog"
+        assert run("import", here / "bundle", here / "products.csv", catalog) == 0
     for place, words in commands(page):
         if words[0] not in LEFT_OUT:
             asked = [word.replace(ADDRESS, address) for word in words]
