@@ -190,7 +190,7 @@ def _client(dashboard: str) -> Iterator[Any]:
         yield ServeSubmissionClient(dashboard)
     except Exception as error:  # Ray raises bare ones
         raise NotReady(
-            f"{str(error).splitlines()[0]}.",
+            f"{(str(error) or type(error).__name__).splitlines()[0]}.",
             where=dashboard,
             fix="Name the dashboard's address (--dashboard), and RAY_AUTH_TOKEN if it asks.",
         ) from error
