@@ -12,6 +12,9 @@ from catalog.errors import InvalidRequest
 from catalog.product import check_unicode
 from catalog.tree import normalise_path
 
+# Each adds to the depth of a predicate, and Lance's own parser dies of some thousands.
+MOST_VALUES = 200
+
 Filter = Mapping[str, str | Sequence[str]]
 """All of its conditions must hold; of a list of values, one must.
 
@@ -29,11 +32,12 @@ def predicate(where: Filter | None) -> str | None:
         The predicate, or None for a filter that lets everything through.
 
     Raises:
-        InvalidRequest: a value is neither a text nor a list of texts.
+        InvalidRequest: a value is neither a text nor a list of texts, or there are too many.
     """
     if not where:
         return None
     conditions = []
+    count = 0
     for key, value in where.items():
         values = [value] if isinstance(value, str) else value
         if not isinstance(values, Sequence) or not all(isinstance(one, str) for one in values):
@@ -41,6 +45,13 @@ def predicate(where: Filter | None) -> str | None:
                 "A filter takes a text or a list of texts.",
                 where=f"filter {key!r}",
                 fix='For example {"category": "Apparel", "brand": ["Nike", "Puma"]}.',
+            )
+        count += max(1, len(values))
+        if count > MOST_VALUES:
+            raise InvalidRequest(
+                f"A filter takes up to {MOST_VALUES} values.",
+                where="filter",
+                fix="Name a category above them, or ask several times.",
             )
         conditions.append(_one_of(key, values))
     return " AND ".join(conditions)

@@ -7,7 +7,9 @@ than a small one.
 
 import io
 import math
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 from cykooz_resizer import CropBox, FilterType, ResizeAlg, ResizeOptions, Resizer
@@ -41,6 +43,11 @@ COPY_SIDE = 320
 _COPY_BYTES = 100_000
 _JPEG_END = b"\xff\xd9"
 _METADATA = frozenset(("exif", "icc_profile", "xmp", "photoshop", "comment", "mpf"))
+
+# Photos of more pixels, once a JPEG is brought to a fraction of its size, are decoded by one thread
+# of a process at a time: one at the limit takes half a gigabyte.
+_LARGE_PIXELS = 16_000_000
+_LARGE = Lock()
 
 # A JPEG is decoded at no less than this multiple of the target before it is resized.
 _DRAFT_GAP = 1.5
@@ -117,10 +124,11 @@ def decode_views(
     try:
         needed = max(view.size / view.crop for view in views)
         photo.draft(None, (math.ceil(needed * _DRAFT_GAP),) * 2)
-        turn = _orientation(photo)
-        photo = _eight_bit(photo)
-        # The crop is square and central, so turning the small result equals turning the photo.
-        return tuple(_pixels(photo, view, turn) for view in views)
+        with _room(photo):
+            turn = _orientation(photo)
+            photo = _eight_bit(photo)
+            # The crop is square and central, so turning the small result equals turning the photo.
+            return tuple(_pixels(photo, view, turn) for view in views)
     except Exception as error:  # each decoder plugin raises its own family
         raise _unreadable(error, where) from error
 
@@ -145,9 +153,10 @@ def jpeg_copy(
         return data
     try:
         photo.draft(None, (longest_side, longest_side))
-        turn = _orientation(photo)
-        photo = _shrunk(_eight_bit(photo), longest_side)
-        return _encoded(_upright(_on_white(photo), turn))
+        with _room(photo):
+            turn = _orientation(photo)
+            photo = _shrunk(_eight_bit(photo), longest_side)
+            return _encoded(_upright(_on_white(photo), turn))
     except Exception as error:  # each decoder plugin raises its own family
         raise _unreadable(error, where) from error
 
@@ -216,6 +225,11 @@ def _open(data: bytes, limits: ImageLimits, where: str) -> Image.Image:
     return photo
 
 
+def _room(photo: Image.Image) -> AbstractContextManager[object]:
+    """Where a photo is decoded; those that take hundreds of megabytes are, one after the other."""
+    return _LARGE if photo.width * photo.height > _LARGE_PIXELS else nullcontext()
+
+
 def _unreadable(error: Exception, where: str) -> InvalidImage:
     reason = "no known photo format" if isinstance(error, UnidentifiedImageError) else error
     return InvalidImage(
@@ -252,13 +266,18 @@ def _eight_bit(photo: Image.Image) -> Image.Image:
 
 
 def _grey_from_wide(photo: Image.Image) -> Image.Image:
-    values = np.nan_to_num(np.asarray(photo, dtype=np.float32), posinf=0.0, neginf=0.0)
+    # All in place: of a photo at the limit each copy is 256 MB.
+    values = np.array(photo, dtype=np.float32)
+    np.nan_to_num(values, copy=False, posinf=0.0, neginf=0.0)
     top = float(values.max(initial=0.0))
     if photo.mode == "F":
         scale = 255.0 if top <= 1.0 else 1.0
     else:
         scale = 1.0 if photo.mode == "I" and top <= 255 else 1 / 257
-    grey = np.clip(values * scale, 0, 255).round().astype(np.uint8)
+    values *= scale
+    np.clip(values, 0, 255, out=values)
+    grey = np.rint(values, out=values).astype(np.uint8)
+    del values
     return Image.fromarray(grey).convert("RGB")
 
 

@@ -4,8 +4,9 @@ A reindex fills another column of embeddings beside it and then moves the pointe
 """
 
 import re
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import Final
+from typing import Any, Final
 
 import lancedb
 import pyarrow as pa
@@ -24,6 +25,7 @@ _SCHEMA: Final = pa.schema(
         pa.field("dimension", pa.int32(), nullable=False),
     ]
 )
+_BUNDLE: Final = pa.field("bundle", pa.string())
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,7 @@ def other_embedding(uri: str, own: str, bundles: str) -> EmbeddingMismatch:
 
 def read(db: lancedb.DBConnection) -> Pointer | None:
     """The pointer of a catalog, or None where there is none yet."""
-    table = open_table(db, _TABLE)
-    rows = [] if table is None else table.search().where(f"id = '{_ROW_ID}'").to_list()
+    rows = _rows(db)
     return Pointer(rows[0]["embedding_id"], rows[0]["dimension"]) if rows else None
 
 
@@ -108,6 +109,26 @@ def move(db: lancedb.DBConnection, pointer: Pointer) -> None:
     """Point at other embeddings, which must be complete by now."""
     upsert = db.open_table(_TABLE).merge_insert("id").when_matched_update_all()
     commit(lambda: upsert.execute(_row(pointer)))
+
+
+def last_bundle(db: lancedb.DBConnection) -> str | None:
+    """Where the bundle lies that answered last, if that was ever kept."""
+    found = _rows(db)
+    return found[0].get(_BUNDLE.name) if found else None
+
+
+def remember_bundle(db: lancedb.DBConnection, place: str) -> None:
+    """Keep where the bundle lies that answers."""
+    table = db.open_table(_TABLE)
+    if _BUNDLE.name not in table.schema.names:
+        with suppress(RuntimeError, ValueError, OSError):  # another process was first
+            commit(lambda: table.add_columns(_BUNDLE))
+    commit(lambda: table.update(where=f"id = '{_ROW_ID}'", values={_BUNDLE.name: place}))
+
+
+def _rows(db: lancedb.DBConnection) -> list[dict[str, Any]]:
+    table = open_table(db, _TABLE)
+    return [] if table is None else table.search().where(f"id = '{_ROW_ID}'").to_list()
 
 
 def _row(pointer: Pointer) -> pa.Table:

@@ -145,6 +145,14 @@ class Catalog:
             with suppress(RuntimeError, ValueError, OSError):  # another process was first
                 commit(lambda: self._table.drop_columns(dropped))
 
+    def last_bundle(self) -> str | None:
+        """Where the bundle lies that `remember_bundle` was told of last."""
+        return pointer.last_bundle(self._db)
+
+    def remember_bundle(self, place: str) -> None:
+        """Keep where the bundle lies that answers with this catalog, for those who start later."""
+        pointer.remember_bundle(self._db, place)
+
     def put(self, products: Sequence[Product]) -> None:
         """Insert or replace products by id, all in one commit; of equal ids the last wins.
 

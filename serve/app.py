@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 from inference.devices import Device, VariantName
 from serve.api import create_api
-from serve.catalog_door import CatalogDoor
+from serve.catalog_over_ray import catalog_over_ray
 from serve.logs import log_as_ray_does
 from serve.loopback import keep_replica_on_loopback
 from serve.metrics import ReplicaMetrics
@@ -26,6 +26,9 @@ from serve.settings import Settings, read_settings
 # One line per request would cost more than the request's JSON.
 _QUIET = LoggingConfig(enable_access_log=False, log_level="WARNING")
 _CATALOG_REQUESTS = 1_000
+# Of replicas that do not start, before Ray gives up for good; how many for each that is wanted is
+# RAY_SERVE_MAX_PER_REPLICA_RETRY_COUNT: three on a laptop, without end on a cluster.
+_START_FAILURES = 2**31 - 1
 # Ray's own 10 s is how long a killed replica would go unnoticed.
 _HEALTH_CHECK_S = 2.0
 
@@ -100,7 +103,7 @@ class Classifier:
 
     async def __serve_build_asgi_app__(self) -> ASGIApp:
         """The API, around a service that has no model yet."""
-        door = None if self._handle is None else CatalogDoor(self._ask_catalog)
+        door = None if self._handle is None else catalog_over_ray(self._handle)
         self._service = Service(self._settings, self._hardware, door, ReplicaMetrics())
         return create_api(self._service)
 
@@ -135,10 +138,6 @@ class Classifier:
         if slot is not None and slot.loaded and not slot.active.batcher.alive:
             raise RuntimeError("the inference thread has ended")
 
-    async def _ask_catalog(self, method: str, *args: object) -> object:
-        assert self._handle is not None
-        return await getattr(self._handle, method).remote(*args)
-
 
 def app(args: AppArguments) -> serve.Application:
     """The application, for `serve run`, `serve deploy` and `catalens serve`."""
@@ -153,6 +152,7 @@ def app(args: AppArguments) -> serve.Application:
             # On the head: a worker that holds it would never be idle, and never go.
             ray_actor_options={"num_cpus": 0, "resources": {HEAD_NODE_RESOURCE_NAME: 0.001}},
             max_ongoing_requests=_CATALOG_REQUESTS,
+            max_constructor_retry_count=_START_FAILURES,
             logging_config=_QUIET,
         )(ServedCatalog)
         catalog = deployed.bind(_absolute(args.catalog), settings.maintain_every_s)
@@ -166,6 +166,7 @@ def app(args: AppArguments) -> serve.Application:
         user_config=first,
         max_ongoing_requests=settings.max_ongoing_requests,
         max_queued_requests=settings.max_ongoing_requests,
+        max_constructor_retry_count=_START_FAILURES,
         health_check_period_s=_HEALTH_CHECK_S,
         logging_config=_QUIET,
     )(Classifier).bind(settings, args.hardware, args.cpus, catalog)

@@ -140,6 +140,8 @@ async def read_form(request: Request, limit: int, max_files: int) -> Form:
         parts = await parser.parse()
     except MultiPartException as error:
         raise _bad_form(error.message.rstrip(".")) from None
+    except UnicodeError:  # the codec `undefined` raises a bare one
+        raise _bad_form("its charset decodes nothing") from None
     if not parser.ended:
         raise _bad_form("it ends too early")
     form = Form()

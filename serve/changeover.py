@@ -31,9 +31,9 @@ class Changeover:
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
-        self.bundle: str | None = None
         self.progress: float | None = None
         self._active = Catalog.open(uri)
+        self.bundle = self._active.last_bundle()
         self._others: dict[str, Catalog] = {}
         self._wanted: str | None = None
         self._filling: dict[str, asyncio.Task[None]] = {}
@@ -71,18 +71,17 @@ class Changeover:
         Args:
             directory: of the bundle.
             embedding_id: its own.
-            start: whether to embed the products for it where that was not begun; if it was, it is
-                waited for either way.
+            start: whether to embed the products for it, and wait, where they are not.
 
         Raises:
-            EmbeddingMismatch: that was not begun and is not to be, or another bundle was asked for
-                in the meantime.
+            EmbeddingMismatch: they are not and are not to be, or another bundle was asked for in
+                the meantime.
             CatalensError: the bundle cannot be read.
         """
         if embedding_id != self._active.embedding_id:
             self._active = await asyncio.to_thread(Catalog.open, self.uri)
         if embedding_id != self._active.embedding_id:
-            if not start and embedding_id not in self._filling:
+            if not start:
                 raise other_embedding(self.uri, self._active.embedding_id, embedding_id)
             self._wanted = embedding_id
             await asyncio.shield(self._fill(directory, embedding_id))
@@ -96,7 +95,9 @@ class Changeover:
                 self._others[self._active.embedding_id] = self._active
                 self._active = filled
         self._wanted = embedding_id
-        self.bundle = directory
+        if directory != self.bundle:
+            self.bundle = directory
+            await asyncio.to_thread(self._active.remember_bundle, directory)
         await self.catch_up()
 
     async def catch_up(self) -> None:

@@ -2,10 +2,11 @@
 
 Ray's configuration binds the statistics and the metrics to every address, without a setting; its
 replicas let a caller's headers say how long a request may take, and that it goes on without him,
-and fail at others that are not UTF-8. This program is called as HAProxy would be, with three
-arguments before: HAProxy's own path, and the host and port to listen on. It mends the configuration
-file that follows `-f`, so that such headers are dropped and the caller's address is passed on, and
-executes HAProxy. Standard library only: it starts at every change of the replicas.
+fail at others that are not UTF-8, and read an import ahead into memory. This program is called as
+HAProxy would be, with three arguments before: HAProxy's own path, and the host and port to listen
+on. It mends the configuration file that follows `-f`, so that such headers are dropped and the
+caller's address is passed on, and executes HAProxy. Standard library only: it starts at every change
+of the replicas.
 """
 
 import ctypes
@@ -24,7 +25,11 @@ _RULES = "".join(
         "http-request del-header x-request-disconnect-disabled",
         "http-request del-header ^x[-_]session[-_]id$ -m reg",
         "http-request del-header ^serve[-_]multiplexed[-_]model[-_]id$ -m reg",
-        "http-request del-header x-request-id unless { req.hdr(x-request-id) -m reg ^[!-~]*$ }",
+        # The whole line: req.hdr would look at each value between commas.
+        "http-request del-header x-request-id if { req.fhdr(x-request-id) -m reg [^!-~] }",
+        # Else Ray would read the whole body ahead, of any size, to learn whether the caller left.
+        "http-request set-header x-request-disconnect-disabled ?1"
+        " if { path,url_dec /v1/products:import }",
     )
 )
 _BIND = re.compile(r"^(\s*bind )\S*:(\d+)(.*)$", re.MULTILINE)

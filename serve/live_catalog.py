@@ -76,7 +76,7 @@ class LiveCatalog:
         return await _told(self._changeover.follow(bundle, embedding_id, start))
 
     async def last_bundle(self) -> str | None:
-        """Directory of the bundle that was followed last, if any was."""
+        """Directory of the bundle that was followed last, by an earlier process too."""
         return self._changeover.bundle
 
     async def put(self, product: Product, embedding_id: str) -> Refusal | None:

@@ -1,6 +1,7 @@
 """A bundle at work in a replica: verified, loaded, warmed up, with its own queue."""
 
 import asyncio
+import math
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
@@ -77,6 +78,8 @@ class ServedModel:
         self._settings = settings
         self._limits = ImageLimits(max_bytes=settings.max_photo_bytes)
         self._batcher: Batcher | None = None
+        self._probe: asyncio.Task[bool] | None = None
+        self._last_probe = -math.inf
         self._warm_up()
 
     @property
@@ -176,15 +179,25 @@ class ServedModel:
         )
 
     async def answers(self) -> bool:
-        """Whether the graph gives answers now: one did lately, or one does past the queue."""
+        """Whether the graph gives answers now: one did lately, or one does past the queue.
+
+        Anybody may ask, so all who ask at a time wait for one run.
+        """
         if not self.batcher.alive:
             return False
-        if time.monotonic() - self.batcher.last_success < _FRESH_S:
+        last = max(self.batcher.last_success, self._last_probe)
+        if time.monotonic() - last < _FRESH_S:
             return True
+        if self._probe is None or self._probe.done():
+            self._probe = asyncio.create_task(self._passes_probe())
+        return await asyncio.shield(self._probe)
+
+    async def _passes_probe(self) -> bool:
         try:
             await asyncio.wait_for(asyncio.to_thread(self._run_blank, 1), _PROBE_TIMEOUT_S)
         except Exception:  # noqa: BLE001 - whatever it is, the answer is no
             return False
+        self._last_probe = time.monotonic()
         return True
 
     def _warm_up(self) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,6 +44,14 @@ class Answering:
     bundle: str
     state: str
     reason: str | None
+
+
+class RateLimited(Exception):
+    """The key may ask again after some seconds."""
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__(wait_s)
+        self.wait_s = wait_s
 
 
 def write_bundle(file: Path, bundle: str) -> str:
@@ -131,6 +140,9 @@ def watch(
     while time.monotonic() < until:
         try:
             found = ask(url, key)
+        except RateLimited as limit:
+            time.sleep(limit.wait_s)
+            continue
         except (httpx.HTTPError, ValueError, KeyError) as error:
             agreed = 0
             if time.monotonic() - reached > _UNREACHABLE_S:
@@ -162,6 +174,7 @@ def ask(url: str, key: str | None) -> Answering:
 
     Raises:
         InvalidRequest: the server wants another key.
+        RateLimited: the key has asked too often.
         HTTPError: it does not answer.
     """
     headers = {"Connection": "close"} | ({"Authorization": f"Bearer {key}"} if key else {})
@@ -170,6 +183,8 @@ def ask(url: str, key: str | None) -> Answering:
         raise InvalidRequest(
             "it wants an API key.", where=url, fix="Set CATALENS_API_KEY to one that may read."
         )
+    if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+        raise RateLimited(float(answer.headers.get("Retry-After", 1)))
     answer.raise_for_status()
     model = answer.json()
     swap: Mapping[str, Any] = model["swap"]

@@ -30,7 +30,7 @@ def promote(
         config: the application's configuration file, to write the bundle into.
         dashboard: of Ray; what runs is changed through it. Without a config it is
             http://127.0.0.1:8265; with one and without this, the file is for you to apply. On
-            Kubernetes always give a config: KubeRay would put back what its own says.
+            Kubernetes always give a config: KubeRay's own comes back with the next change of it.
         wait: seconds, until all replicas must answer with the bundle.
     """
     from serve import promote

@@ -142,7 +142,7 @@ class Guard:
         if scope["method"] in _READING or origin is None:
             return None
         said = str(origin, "latin-1").lower()
-        if said in self._origins or urlsplit(said).netloc == host:
+        if said in self._origins or _netloc(said) == host:
             return None
         return problem(
             "forbidden",
@@ -184,6 +184,14 @@ def _presented(scope: Scope) -> bytes | None:
 def _name(host: str) -> str:
     """Without the port."""
     return host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
+
+
+def _netloc(origin: str) -> str | None:
+    """Host and port, or None where there are none to read."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # http://[
+        return None
 
 
 def _unauthorized(presented: bool) -> Response:

@@ -17,7 +17,7 @@ from serve.api.schemas import ImportAnswer, ImportedProductBody, RefusedLine
 from serve.batching import RETRY_AFTER_S
 from serve.bodies import media_type, parse_json, read_lines, unsupported
 from serve.catalog_door import CatalogDoor
-from serve.problems import RequestTooLarge, document_of
+from serve.problems import NotReady, RequestTooLarge, document_of
 from serve.service import Service
 
 _logger = logging.getLogger(__name__)
@@ -121,7 +121,7 @@ class _Import:
                     product.category,
                     product.attributes,
                 )
-            except Overloaded:
+            except (Overloaded, NotReady):
                 await asyncio.sleep(RETRY_AFTER_S)
             except Exception as error:  # noqa: BLE001 - a line must not cost the others
                 return self._refuse(number, product.id, error)

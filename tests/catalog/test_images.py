@@ -1,7 +1,9 @@
 import contextlib
 import io
 import struct
+import tracemalloc
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from catalog import images
 from catalog.errors import ImageTooLarge, InvalidImage
 from catalog.images import (
     READABLE_FORMATS,
@@ -324,6 +327,30 @@ def test_any_shape_decodes_to_the_square_asked_for(width: int, height: int, size
     pixels = decode(photo, ImageSpec(size, 1.0, SPEC.mean, SPEC.std))
     assert pixels.shape == (size, size, 3)
     assert difference(pixels, np.full_like(pixels, RED)) < 4
+
+
+def test_a_large_photo_with_wide_channels_takes_few_copies() -> None:
+    side = 2_000
+    data = encoded(Image.fromarray(np.full((side, side), 40_000, np.uint16)), "PNG")
+    tracemalloc.start()
+    try:
+        decode(data, SPEC)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2.5 * 4 * side * side  # as float32 once, beside what Pillow hands over
+
+
+def test_large_photos_are_decoded_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "_LARGE_PIXELS", 100 * 100)
+    data = encoded(Image.new("RGB", (200, 200), "red"), "PNG")
+    small = encoded(Image.new("RGB", (50, 50), "red"), "PNG")
+    with ThreadPoolExecutor(1) as threads:
+        with images._LARGE:
+            waiting = threads.submit(decode, data, SPEC)
+            decode(small, SPEC)
+            assert not waiting.done()
+        assert waiting.result(10).shape == (SPEC.size, SPEC.size, 3)
 
 
 def test_a_small_jpeg_that_holds_only_its_picture_is_its_own_copy() -> None:

@@ -380,6 +380,13 @@ def test_without_keys_pages_of_other_origins_may_not_call(
     assert statuses[own] != 403
 
 
+@pytest.mark.parametrize("origin", ["http://[", "http://a[b]", "null", "http://evil.example"])
+def test_an_origin_that_is_none_is_refused(bare_server: Running, origin: str) -> None:
+    with httpx.Client(base_url=bare_server.url, trust_env=False) as http:
+        answer = http.post("/v1/classify", content=PHOTO, headers=JPEG | {"Origin": origin})
+    assert (answer.status_code, answer.json()["type"]) == (403, "forbidden")
+
+
 def test_a_name_that_was_made_to_lead_here_is_refused(tiny_bundle: Path) -> None:
     with running(tiny_bundle, settings=read_settings(hosts="127.0.0.1,localhost")) as server:
         port = server.url.rpartition(":")[2]

@@ -130,6 +130,11 @@ OTHER_FAULTS: dict[str, tuple[str, str, Any, dict[str, str], tuple[int, str]]] =
         b'--b\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\nabc',
         {"Content-Type": "multipart/form-data; boundary=b"}, INVALID,
     ),
+    "classify: form of a charset that decodes nothing": (
+        "POST", "/v1/classify",
+        b'--b\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\na\r\n--b--\r\n',
+        {"Content-Type": "multipart/form-data; boundary=b; charset=undefined"}, INVALID,
+    ),
     "classify: form without files": (
         "POST", "/v1/classify",
         b'--b\r\nContent-Disposition: form-data; name="image"\r\n\r\nabc\r\n--b--\r\n',
@@ -195,6 +200,13 @@ OTHER_FAULTS: dict[str, tuple[str, str, Any, dict[str, str], tuple[int, str]]] =
     ),
     "search: filter holds a number": (
         "POST", "/v1/search", {"text": "a", "filter": {"size": 4}}, JSON, INVALID,
+    ),
+    "search: filter of more values than a predicate can hold": (
+        "POST", "/v1/search", {"text": "a", "filter": {"category": ["a"] * 50_000}}, JSON, INVALID,
+    ),
+    "search: filter of more keys than a predicate can hold": (
+        "POST", "/v1/search", {"text": "a", "filter": {f"k{n}": "a" for n in range(50_000)}},
+        JSON, INVALID,
     ),
     "unknown address": ("GET", "/v1/nothing", b"", {}, (404, "unknown-address")),
     "wrong method": ("GET", "/v1/classify", b"", {}, (405, "method-not-allowed")),

