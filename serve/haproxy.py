@@ -5,8 +5,8 @@ replicas let a caller's headers say how long a request may take, and that it goe
 fail at others that are not UTF-8, and read an import ahead into memory. This program is called as
 HAProxy would be, with three arguments before: HAProxy's own path, and the host and port to listen
 on. It mends the configuration file that follows `-f`, so that such headers are dropped and the
-caller's address is passed on, and executes HAProxy. Standard library only: it starts at every change
-of the replicas.
+caller's address is passed on, and executes HAProxy. Standard library only: it starts whenever the
+replicas change.
 """
 
 import ctypes
