@@ -6,6 +6,7 @@ whole. So a job that was killed goes on where it was, and repeats at most the pa
 
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -29,7 +30,9 @@ from inference.neighbours import find_neighbours
 from inference.photos import SeenRow, see_rows
 from inference.session import Session
 
-if TYPE_CHECKING:  # LanceDB takes seconds to import
+if TYPE_CHECKING:  # LanceDB and Ray take seconds to import
+    from ray.data import DataContext
+
     from catalog.store import Catalog
 
 Progress = Callable[[int, int], None]
@@ -182,15 +185,22 @@ def _scored(
     cpus = min(config.worker_cpus, int(resources.get("CPU", 1)))
     gpus = _gpus(config)
     workers = gpus or int(resources.get("CPU", 1)) // cpus
-    ray.data.DataContext.get_current().enable_progress_bars = False
+    _quiet(ray.data.DataContext.get_current())
     scored = ray.data.from_items(list(todo), override_num_blocks=len(todo)).map(
         _Scorer,  # type: ignore[arg-type]  # Ray makes one in each worker
         fn_constructor_args=(str(bundle.directory), out, config, cpus),
-        concurrency=max(1, min(workers, len(todo))),
+        compute=ray.data.ActorPoolStrategy(size=max(1, min(workers, len(todo)))),
         num_cpus=cpus,
         num_gpus=1 if gpus else None,
     )
     yield from scored.iter_rows()
+
+
+def _quiet(context: "DataContext") -> None:
+    """No bars of Ray's own, no plan, no word that there are no bars; its warnings stay."""
+    context.enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)
 
 
 class _Scorer:

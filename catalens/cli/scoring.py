@@ -1,5 +1,8 @@
 """`batch`: a whole catalog scored offline."""
 
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -37,16 +40,43 @@ def batch(
         config: how to score.
         columns: how to read the manifest.
     """
-    from train.cluster import ray_cluster  # Ray takes seconds
-
+    read = read_bundle(bundle)
     rows = read_manifest(manifest, columns, needs=_NEEDS, bad_rows_file=bad_rows)
     if split is not None:
         rows = rows.split(split)
-    with ray_cluster(), progress_bar("Scoring rows") as progress:
-        report = score_batch(read_bundle(bundle), rows, out, config, progress)
+    with _quiet_cluster(), progress_bar("Scoring rows") as progress:
+        report = score_batch(read, rows, out, config, progress)
     there = f" ({report.already_there:,} were there already)" if report.already_there else ""
     Console().print(f"{bold(out)} holds {report.rows:,} rows{there}.", soft_wrap=True)
     if report.errors:
         Console(stderr=True).print(
             f"{report.errors:,} of them have an error instead of an answer.", style="yellow"
         )
+
+
+@contextmanager
+def _quiet_cluster() -> Iterator[None]:
+    """Ray without its core's errors, one of which its own data layer causes (Ray issue 53727).
+
+    What goes wrong is raised as well.
+    """
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    from train.cluster import ray_cluster  # Ray takes seconds
+
+    with ExitStack() as stack:
+        with _standard_error_dropped():  # where the core says that it took that level
+            stack.enter_context(ray_cluster())
+        yield
+
+
+@contextmanager
+def _standard_error_dropped() -> Iterator[None]:
+    """That of the process: Ray's core writes past Python's own."""
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
