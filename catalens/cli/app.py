@@ -15,6 +15,8 @@ _HELP = """Puts every product in its place in a shop's category tree.
 
 Learn the tree from labelled photos, export one graph, serve it, match products."""
 
+_STOPPED = 130
+
 _EPILOGUE = """From nothing to a running service:
 
     catalens sample shop
@@ -284,6 +286,7 @@ def make_app() -> App:
         help_format="markdown",
         default_parameter=Parameter(negative=()),
         result_action="return_value",
+        suppress_keyboard_interrupt=False,
     )
     for place, command in enumerate(COMMANDS):
         examples = "\n".join(f"    {example}" for example in command.examples)
@@ -301,6 +304,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit code."""
     try:
         code = make_app()(arguments)
+    except KeyboardInterrupt as stopped:
+        Console(stderr=True).print(Text(f"Stopped. {stopped}".strip()), soft_wrap=True)
+        sys.exit(_STOPPED)
     except CatalensError as error:
         sys.exit(_fail(str(error)))
     except OSError as error:

@@ -1,16 +1,28 @@
 """`sample`, `train` and `export`: from labelled photos to a bundle."""
 
+import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from cyclopts import Parameter
 from rich.console import Console
+from rich.markup import escape
 
-from catalens.cli.markup import bold
-from catalens.cli.progress import progress_bar
+from catalens.cli.markup import bold, counted
+from catalens.cli.progress import progress_bar, step
+from catalens.cli.stopped import told_when_stopped
 from catalens.sample import SampleConfig
+from catalog.errors import InvalidManifest, InvalidRequest
 from catalog.manifest import ManifestConfig
 from train.config import TrainConfig
+
+_LEAST: Final = {
+    "epochs": 1,
+    "embedding": 1,
+    "batch_size": 1,
+    "folds": 2,
+    "workers": 1,
+}
 
 
 def sample(
@@ -30,8 +42,8 @@ def sample(
     with progress_bar("Drawing photos") as progress:
         manifest = draw_shop(directory, config, progress)
     Console().print(
-        f"Drew {config.products:,} products. Next: "
-        f"[bold]catalens train {manifest} --run RUN[/bold]",
+        f"Drew {counted(config.products, 'product')}. Next: "
+        f"{bold(f'catalens train {shlex.quote(str(manifest))} --run RUN')}",
         soft_wrap=True,
     )
 
@@ -54,12 +66,50 @@ def train(
         config: how to train.
         columns: how to read the manifest.
     """
-    from train.training import train as learn
+    _check(manifest, config, resume)
+    from train.training import train as learn  # PyTorch and Ray take seconds
 
-    finished = learn(manifest, run, columns, config, resume=resume)
+    with told_when_stopped(lambda: _how_to_go_on(manifest, run)):
+        finished = learn(manifest, run, columns, config, resume=resume)
     Console().print(
-        f"Next: [bold]catalens export {finished.directory} BUNDLE[/bold]", soft_wrap=True
+        f"Next: {bold(f'catalens export {shlex.quote(str(finished.directory))} BUNDLE')}",
+        soft_wrap=True,
     )
+
+
+def _check(manifest: str, config: TrainConfig, resume: bool) -> None:
+    """Refuse at once what would be refused after the imports, or trained in vain."""
+    if not resume and "://" not in manifest and not Path(manifest).exists():
+        raise InvalidManifest("no such file or folder.", where=manifest)
+    if config.budget is not None:
+        _check_budget(config.budget)
+    for name, least in _LEAST.items():
+        if getattr(config, name) < least:
+            raise InvalidRequest(
+                f"it is {getattr(config, name)}.",
+                where=f"--{name.replace('_', '-')}",
+                fix=f"Give {least} or more.",
+            )
+
+
+def _check_budget(budget: str) -> None:
+    from train.budget import parse_budget
+
+    if budget.strip().startswith("-") or parse_budget(budget) <= 0:
+        raise InvalidRequest(
+            f"{budget} leaves no time to train.",
+            where="--budget",
+            fix="Give more than nothing, such as 25m, 90s or 1h30m.",
+        )
+
+
+def _how_to_go_on(manifest: str, run: Path) -> str:
+    from train.plan import PLAN
+
+    if not (run / PLAN).exists():
+        return "Nothing was learnt yet: start it again."
+    command = shlex.join(["catalens", "train", manifest, "--run", str(run), "--resume"])
+    return f"`{command}` goes on."
 
 
 def export(run: Path, bundle: Path, /, *, mirror: bool = False) -> None:
@@ -74,14 +124,14 @@ def export(run: Path, bundle: Path, /, *, mirror: bool = False) -> None:
     from export.bundle import export_run
 
     console = Console()
-    with console.status("Exporting the graph, checking it against PyTorch, making variants"):
+    with step("Tracing the graph, checking it against PyTorch, making and measuring variants"):
         exported = export_run(run, bundle, mirror=mirror)
     document = exported.bundle.document
     largest = max(exported.parity.values())
     console.print(
-        f"Bundle {bold(bundle)}, version {document.version}: {len(document.classes)} "
-        f"classes, at most {largest:.1e} from PyTorch at batches of "
-        f"{', '.join(map(str, exported.parity))}.",
+        f"Bundle {bold(bundle)}, version {document.version}: "
+        f"{counted(len(document.classes), 'class', 'classes')}, at most {largest:.1e} from PyTorch "
+        f"at batches of {', '.join(map(str, exported.parity))}.",
         soft_wrap=True,
     )
     for name, variant in document.variants.items():
@@ -91,7 +141,7 @@ def export(run: Path, bundle: Path, /, *, mirror: bool = False) -> None:
             soft_wrap=True,
         )
     for name, reason in exported.refused.items():
-        console.print(f"{name} left out: {reason}.", soft_wrap=True)
+        console.print(f"{name} left out: {reason}.", markup=False, soft_wrap=True)
 
 
 def report(old: Path, new: Path, page: Path = Path("comparison.html"), /) -> None:
@@ -108,7 +158,7 @@ def report(old: Path, new: Path, page: Path = Path("comparison.html"), /) -> Non
     found = write_comparison(read_run(old), read_run(new), page)
     gain, low, high = found.gain
     Console().print(
-        f"{bold(page)}: {100 * gain:+.1f} points of {len(found.images):,} photos "
+        f"{bold(page)}: {100 * gain:+.1f} points of {counted(len(found.images), 'photo')} "
         f"(between {100 * low:+.1f} and {100 * high:+.1f}), {int(found.gained.sum())} gained, "
         f"{int(found.lost.sum())} lost.",
         soft_wrap=True,
@@ -135,4 +185,6 @@ def track(
     from train.tracking import track as log
 
     logged = log(read_run(run), bundle, uri, experiment)
-    Console().print(f"{bold(run)} is run {logged} of experiment {experiment}.", soft_wrap=True)
+    Console().print(
+        f"{bold(run)} is run {logged} of experiment {escape(experiment)}.", soft_wrap=True
+    )

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 from rich.console import Console
 
+from inference.bundle import DOCUMENT, read_bundle
 from serve.launch_config import ServeConfig
 
 
@@ -21,7 +22,10 @@ def serve(
         bundle: directory of the bundle.
         config: how to serve it.
     """
-    from serve.launch import serve_bundle
+    if "://" not in bundle and not (Path(bundle) / DOCUMENT).exists():
+        read_bundle(bundle)  # refuses at once, before what takes seconds to import
+    Console().print("Starting; ready in about half a minute.")
+    from serve.launch import serve_bundle  # LanceDB and Ray take seconds
 
     serve_bundle(bundle, config)
 
@@ -45,5 +49,7 @@ def new_key(
     from serve.access.keys import create_key
 
     key = create_key(file, name, scope, rate)
-    Console(stderr=True).print(f"{name} may {scope}; {file} holds the hash of its key:")
+    Console(stderr=True).print(
+        f"{name} may {scope}; {file} holds the hash of its key:", markup=False, soft_wrap=True
+    )
     print(key)  # noqa: T201 - the one thing that is for a pipe

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from catalens.cli.app import COMMANDS, main
+from catalens.cli.progress import step
 from catalog.errors import InvalidBundle
 
 NAMES = [command.name for command in COMMANDS]
@@ -88,6 +89,10 @@ def test_the_main_help_names_every_command_and_exit_code(
         ("export", "run"),
         ("evaluate", "bundle", "shop.csv", "--use", "smell"),
         ("classify", "bundle"),
+        ("classify", "bundle", "a.jpg", "--top-k", "0"),
+        ("classify", "bundle", "a.jpg", "--top-k=-3"),
+        ("evaluate-matching", "bundle", "pairs.csv", "--max-bad", "5"),
+        ("promote", "bundle", "http://127.0.0.1:9", "--wait", "0"),
         ("serve", "bundle", "--colour", "red"),
     ],
 )
@@ -123,12 +128,115 @@ def test_a_file_that_cannot_be_written_is_named(
     assert capsys.readouterr().err.endswith(f"{tmp_path / 'A'}: Is a directory.\n")
 
 
-def test_ctrl_c_leaves_with_130(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def write_photo(path: Path) -> None:
+    from tests.colours import colour_photo
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(colour_photo("Warm/Red"))
+
+
+def test_ctrl_c_leaves_with_130_and_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     def stopped(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("catalens.sample.draw_shop", stopped)
     assert run("sample", tmp_path / "shop") == 130
+    assert capsys.readouterr().err.endswith("Stopped.\n")
+
+
+def test_a_stopped_import_says_that_it_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+    tiny_bundle: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("inference.importer.import_manifest", stopped)
+    write_photo(tmp_path / "shop" / "A" / "1.jpg")
+    assert run("import", tiny_bundle, tmp_path / "shop", tmp_path / "catalog") == 130
+    said = capsys.readouterr().err.splitlines()
+    assert said[-1] == "Stopped. Run it again: it goes on where it was."
+
+
+@pytest.mark.parametrize("how", [KeyboardInterrupt, SystemExit])  # the latter is Ray Train's
+def test_a_stopped_training_says_how_it_goes_on(
+    how: type[BaseException],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise how
+
+    monkeypatch.setattr("train.training.train", stopped)
+    write_photo(tmp_path / "a shop" / "A" / "1.jpg")
+    asked = ("train", tmp_path / "a shop", "--run", tmp_path / "run")
+    assert run(*asked) == 130
+    assert "start it again" in capsys.readouterr().err
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "plan.json").touch()
+    assert run(*asked) == 130
+    command = f"catalens train '{tmp_path}/a shop' --run {tmp_path}/run --resume"
+    assert capsys.readouterr().err == f"Stopped. `{command}` goes on.\n"
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--budget", "0m"), "--budget: 0m leaves no time to train."),
+        (("--budget=-5m",), "--budget: -5m leaves no time to train."),
+        (("--budget", "soon"), "--budget: 'soon' is no time span."),
+        (("--epochs", "0"), "--epochs: it is 0. Give 1 or more."),
+        (("--folds", "1"), "--folds: it is 1. Give 2 or more."),
+    ],
+)
+def test_a_training_that_cannot_be_is_refused_before_anything_is_written(
+    flags: tuple[str, ...], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_photo(tmp_path / "shop" / "A" / "1.jpg")
+    assert run("train", tmp_path / "shop", "--run", tmp_path / "run", *flags) == 1
+    assert capsys.readouterr().err.startswith(said)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_wrong_path_is_told_before_what_takes_seconds_is_imported() -> None:
+    heavy = {"torch", "ray", "lancedb"}
+    train, serve = ["train", "nowhere.csv", "--run", "run"], ["serve", "nowhere"]
+    for loaded in modules_after(train, serve):
+        assert loaded & heavy == set()
+
+
+def test_a_step_that_takes_long_is_one_line_where_there_is_no_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with step("Tracing [the graph]"):
+        assert capsys.readouterr().err == "Tracing [the graph].\n"
+    assert capsys.readouterr().err == ""
+
+
+def test_an_export_of_another_kind_is_no_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "export.csv"
+    table.write_text("id,category\n")
+    assert run("label-import", "http://127.0.0.1:9", table) == 1
+    assert capsys.readouterr().err == f"{table}: it is not JSON. Export the project as JSON.\n"
+
+
+def test_batch_prints_its_own_words_and_none_of_rays(tiny_bundle: Path, tmp_path: Path) -> None:
+    write_photo(tmp_path / "1.jpg")
+    rows = "id,image,name\np1,1.jpg,Paint\np1,1.jpg,Another\n"
+    (tmp_path / "shop.csv").write_text(rows)
+    asked = ("batch", tiny_bundle, tmp_path / "shop.csv", tmp_path / "out")
+    flags = ("--max-bad", "0.5", "--bad-rows", tmp_path / "bad.csv")
+    command = [sys.executable, "-m", "catalens.cli", *map(str, (*asked, *flags))]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ran.stdout == f"{tmp_path / 'out'} holds 1 row.\n"
+    assert ran.stderr == f"1 row was skipped; {tmp_path / 'bad.csv'} lists it.\n"
 
 
 def modules_after(*commands: list[str]) -> list[set[str]]:
@@ -145,7 +253,7 @@ def modules_after(*commands: list[str]) -> list[set[str]]:
     ran = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
     )
-    return [set(line.split("|")) for line in ran.stderr.splitlines()]
+    return [set(line.split("|")) for line in ran.stderr.splitlines() if "|" in line]
 
 
 def test_help_loads_neither_torch_nor_ray_nor_the_catalog_store() -> None:
