@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 from rich.console import Console
 from rich.table import Table
 
 from catalens.answers import Categorisation, Classified, Comparison
 from catalens.cli.explained import show_explained
 from catalens.cli.local import LocalBundle
-from catalens.cli.markup import bold
+from catalens.cli.markup import bold, cells
 from catalens.cli.server import asked_server
 from catalens.client import Client, ClientError
 from catalog.errors import CatalensError, ImageTooLarge, InvalidImage, InvalidRequest
@@ -30,7 +31,7 @@ def classify(
     photos: list[Path],
     /,
     *,
-    top_k: int = 5,
+    top_k: Annotated[int, Parameter(validator=Number(gte=1))] = 5,
     level: int | None = None,
     explain: bool = False,
     as_json: Json = False,
@@ -56,7 +57,8 @@ def classify(
                 if error.type not in _OF_ONE_PHOTO:
                     raise
                 console = Console(stderr=True)
-                console.print(f"{photo}: {error}", style="red", markup=False, soft_wrap=True)
+                said = f"{error}" if error.where == str(photo) else f"{photo}: {error}"
+                console.print(said, style="red", markup=False, soft_wrap=True)
                 continue
             model = found.model
             results.append({"photo": str(photo), **found.results[0].model_dump(exclude_unset=True)})
@@ -148,6 +150,10 @@ def _asked(bundle_or_url: str, catalog: str | None = None) -> Iterator[LocalBund
 
 
 def _bytes(photo: Path) -> bytes:
+    if photo.is_dir():
+        raise InvalidImage(
+            "it is a folder.", where=str(photo), fix=f"Name its photos, such as {photo}/*.jpg."
+        )
     return read_bytes(str(photo))
 
 
@@ -158,7 +164,7 @@ def _print_json(value: dict[str, Any]) -> None:
 def _show_classified(photo: Path, found: Classified) -> None:
     table = Table("category", "probability")
     for one in found.categories:
-        table.add_row(one.path, f"{one.probability:.2f}")
+        table.add_row(*cells(one.path, f"{one.probability:.2f}"))
     answer = found.answer
     console = Console()
     console.print(f"{photo}", markup=False, highlight=False, soft_wrap=True)
@@ -188,16 +194,18 @@ def _show_categorised(found: Categorisation) -> None:
     if found.alternatives:
         table = Table("or", "probability")
         for one in found.alternatives:
-            table.add_row(one.path, f"{one.probability:.2f}")
+            table.add_row(*cells(one.path, f"{one.probability:.2f}"))
         console.print(table)
     if found.evidence:
         table = Table("like", "filed under", "photo", "name", "the same")
         for near in found.evidence:
             similarities = (near.image_similarity, near.name_similarity)
             table.add_row(
-                near.name or near.id,
-                near.path,
-                *("" if value is None else f"{value:.2f}" for value in similarities),
-                f"{near.score:.2f}",
+                *cells(
+                    near.name or near.id,
+                    near.path,
+                    *("" if value is None else f"{value:.2f}" for value in similarities),
+                    f"{near.score:.2f}",
+                )
             )
         console.print(table)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from catalens.answers import Explanation
+from catalens.cli.markup import cells
 
 _HEIGHT: Final = 240  # px
 _GAP: Final = 6
@@ -29,7 +30,7 @@ def show_explained(photo: Path, found: Explanation) -> None:
     if found.nearest:
         table = Table("like the training photo", "of", "similarity")
         for one in found.nearest:
-            table.add_row(one.image, one.path, f"{one.similarity:.2f}")
+            table.add_row(*cells(one.image, one.path, f"{one.similarity:.2f}"))
         console.print(table)
 
 

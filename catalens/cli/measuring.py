@@ -2,12 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
+from catalens.cli.markup import cells, tell_notes, tell_skipped
 from catalens.cli.progress import progress_bar
 from catalog.manifest import ManifestConfig, read_manifest
 from catalog.precision import TARGET_PRECISION, check_precision
@@ -15,6 +16,8 @@ from inference.bundle import read_bundle
 from inference.devices import Device
 from inference.evaluate import EvaluationReport, Use, needed_columns
 from inference.evaluate import evaluate as judge
+
+_PART: Final = {"depth": "top1 at depth", "average_precision": "average precision of tag"}
 
 
 def evaluate(
@@ -65,8 +68,8 @@ def evaluate(
             progress=progress,
         )
     _show(report)
-    for note in rows.notes:
-        Console(stderr=True).print(f"{note}.", style="yellow", soft_wrap=True)
+    tell_notes(rows.notes)
+    tell_skipped(len(rows.bad) + len(rows.rows) - report.images, bad_rows)
     if json_file is not None:
         json_file.parent.mkdir(parents=True, exist_ok=True)
         json_file.write_text(json.dumps(report.to_json(), indent=2) + "\n", encoding="utf-8")
@@ -76,8 +79,8 @@ def _show(report: EvaluationReport) -> None:
     table = Table("figure", "value")
     for key, value in report.to_json().items():
         if isinstance(value, dict):
-            for depth, share in value.items():
-                table.add_row(f"depth {depth}", f"{share:.4f}")
+            for part, share in value.items():
+                table.add_row(*cells(f"{_PART.get(key, key)} {part}", f"{share:.4f}"))
         else:
-            table.add_row(key, f"{value:.4f}" if isinstance(value, float) else f"{value}")
+            table.add_row(*cells(key, f"{value:.4f}" if isinstance(value, float) else value))
     Console().print(table)

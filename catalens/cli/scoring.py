@@ -9,8 +9,9 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.console import Console
 
-from catalens.cli.markup import bold
+from catalens.cli.markup import bold, counted, tell_notes, tell_skipped, there_already
 from catalens.cli.progress import progress_bar
+from catalens.cli.stopped import told_when_stopped
 from catalog.manifest import ManifestConfig, read_manifest
 from inference.batch import BatchConfig, score_batch
 from inference.bundle import read_bundle
@@ -44,10 +45,14 @@ def batch(
     rows = read_manifest(manifest, columns, needs=_NEEDS, bad_rows_file=bad_rows)
     if split is not None:
         rows = rows.split(split)
-    with _quiet_cluster(), progress_bar("Scoring rows") as progress:
+    with told_when_stopped(), _quiet_cluster(), progress_bar("Scoring rows") as progress:
         report = score_batch(read, rows, out, config, progress)
-    there = f" ({report.already_there:,} were there already)" if report.already_there else ""
-    Console().print(f"{bold(out)} holds {report.rows:,} rows{there}.", soft_wrap=True)
+    Console().print(
+        f"{bold(out)} holds {counted(report.rows, 'row')}{there_already(report.already_there)}.",
+        soft_wrap=True,
+    )
+    tell_notes(rows.notes)
+    tell_skipped(len(rows.bad), bad_rows)
     if report.errors:
         Console(stderr=True).print(
             f"{report.errors:,} of them have an error instead of an answer.", style="yellow"

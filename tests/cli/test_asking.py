@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -24,6 +25,18 @@ def run(*arguments: object) -> int:
     with pytest.raises(SystemExit) as left:
         main([str(argument) for argument in arguments])
     return int(left.value.code or 0)
+
+
+def answered(
+    monkeypatch: pytest.MonkeyPatch, answer: Callable[[httpx.Request], httpx.Response]
+) -> None:
+    """Let a function stand for every server."""
+    made = client.Client.__init__
+    monkeypatch.setattr(
+        client.Client,
+        "__init__",
+        lambda self, url, key: made(self, url, key=key, transport=httpx.MockTransport(answer)),
+    )
 
 
 def test_classify_prints_a_table_of_categories_and_probabilities(
@@ -143,8 +156,52 @@ def test_rows_that_are_skipped_are_said_and_listed_beside_the_catalog(
     assert run("import", tiny_bundle, tmp_path, catalog) == 1
     assert "1 of 2 rows are bad" in capsys.readouterr().err
     assert run("import", tiny_bundle, tmp_path / "A" / "..", catalog, "--max-bad", 0.5) == 0
-    assert "1 rows were skipped" in capsys.readouterr().out
+    assert "1 row was skipped; " in capsys.readouterr().err
     assert (tmp_path / "catalog.bad_rows.csv").read_text().count("2.jpg") == 1
+
+
+def test_evaluate_names_what_it_skipped_and_its_figures(
+    tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, category in enumerate(COLOURS):
+        (tmp_path / "shop" / category).mkdir(parents=True)
+        encoded = colour_photo(category) if number else b"no photo"
+        (tmp_path / "shop" / category / "1.jpg").write_bytes(encoded)
+    listed = tmp_path / "bad.csv"
+    flags = ("--max-bad", 0.5, "--bad-rows", listed)
+    assert run("evaluate", tiny_bundle, tmp_path / "shop", *flags) == 0
+    shown = capsys.readouterr()
+    assert f"1 row was skipped; {listed} lists it." in shown.err
+    assert "top1 at depth 1" in shown.out
+
+
+def test_a_photo_that_is_not_there_or_a_folder_is_told_once(
+    tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("classify", tiny_bundle, tmp_path / "nope.jpg") == 1
+    assert capsys.readouterr().err == f"{tmp_path / 'nope.jpg'}: no such file.\n"
+    assert run("classify", tiny_bundle, tmp_path) == 1
+    said = f"{tmp_path}: it is a folder. Name its photos, such as {tmp_path}/*.jpg.\n"
+    assert capsys.readouterr().err == said
+
+
+def test_brackets_in_names_and_categories_are_shown_as_they_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, name = "Hardware/Screws [m8]", "Cable red [/m]"
+    shares = {"image_similarity": None, "name_similarity": None, "score": 1.0}
+    found = {
+        "path": path,
+        "score": 1.0,
+        "decision": "auto",
+        "alternatives": [{"path": path, "probability": 1.0}],
+        "evidence": [{"id": "1", "name": name, "path": path, **shares}],
+    }
+    answered(monkeypatch, lambda _: httpx.Response(200, json=found))
+    assert run("categorize", "http://shop.test", "--name", "x") == 0
+    shown = capsys.readouterr().out
+    assert shown.count(path) == 3
+    assert name in shown
 
 
 def test_categorize_needs_a_photo_or_a_name(
@@ -165,12 +222,7 @@ def test_a_url_is_asked_over_http(
         result = {"answer": {**shares[0], "decision": "auto"}, "categories": shares}
         return httpx.Response(200, json={"model": "m", "results": [result]})
 
-    made = client.Client.__init__
-    monkeypatch.setattr(
-        client.Client,
-        "__init__",
-        lambda self, url, key: made(self, url, key=key, transport=httpx.MockTransport(answer)),
-    )
+    answered(monkeypatch, answer)
     assert run("classify", "http://shop.test", photos[2]) == 0
     assert "Warm/Red" in capsys.readouterr().out
     assert run("categorize", "http://shop.test", "--name", "x") == 1
