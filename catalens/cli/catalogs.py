@@ -1,5 +1,7 @@
 """Commands on a catalog: fill it, embed it anew, tidy it, take out what people decided."""
 
+from collections.abc import Set
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 
@@ -7,8 +9,10 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.markup import escape
 
-from catalens.cli.markup import bold
+from catalens.cli.markup import bold, counted, tell_notes, tell_skipped, there_already
 from catalens.cli.progress import progress_bar
+from catalens.cli.stopped import told_when_stopped
+from catalog.errors import UnknownCategory
 from catalog.manifest import ManifestConfig, read_manifest
 from catalog.match import DEFAULT_MATCH_MODEL
 from catalog.moves import Move
@@ -52,7 +56,7 @@ def import_(
     rows = read_manifest(manifest, columns, needs=_NEEDS, bad_rows_file=bad_rows)
     if split is not None:
         rows = rows.split(split)
-    with progress_bar("Importing photos") as progress:
+    with told_when_stopped(), progress_bar("Importing photos") as progress:
         report = import_manifest(
             read_bundle(bundle),
             rows,
@@ -61,20 +65,14 @@ def import_(
             device=device,
             bad_rows_file=bad_rows,
         )
-    known = f" ({report.unchanged:,} were there already)" if report.unchanged else ""
     console.print(
-        f"{bold(catalog)} holds {report.products:,} products with {report.photos:,} photos"
-        f"{known}, after {report.seconds:.1f} s.",
+        f"{bold(catalog)} holds {counted(report.products, 'product')} with "
+        f"{counted(report.photos, 'photo')}{there_already(report.unchanged)}, "
+        f"after {report.seconds:.1f} s.",
         soft_wrap=True,
     )
-    for note in rows.notes:
-        console.print(f"{note}.", style="yellow", soft_wrap=True)
-    if report.bad:
-        console.print(
-            f"{len(report.bad)} rows were skipped; {bad_rows} lists them.",
-            style="yellow",
-            soft_wrap=True,
-        )
+    tell_notes(rows.notes)
+    tell_skipped(len(report.bad), bad_rows)
 
 
 def reindex(
@@ -97,20 +95,21 @@ def reindex(
     from inference.reindexer import reindex as run  # LanceDB takes seconds
 
     read = read_bundle(bundle)
-    with progress_bar("Embedding products") as progress:
+    with told_when_stopped(), progress_bar("Embedding products") as progress:
         report = run(read, catalog, progress, device=device, activate=not fill_only)
     done = "is filled for" if fill_only else "now answers for"
     console = Console()
     console.print(
-        f"{bold(catalog)} {done} bundle {read.document.version}: {report.products:,} "
-        f"products, {report.embedded:,} of them embedded now.",
+        f"{bold(catalog)} {done} bundle {read.document.version}: "
+        f"{counted(report.products, 'product')}, {report.embedded:,} of them embedded now.",
         soft_wrap=True,
     )
     if report.unreadable:
         some = ", ".join(report.unreadable[:10])
         console.print(
-            f"The photos of {len(report.unreadable):,} products cannot be read: {some}.",
+            f"The photos of {counted(len(report.unreadable), 'product')} cannot be read: {some}.",
             style="yellow",
+            markup=False,
             soft_wrap=True,
         )
 
@@ -156,33 +155,51 @@ def duplicates(
         write_table(opened, groups, table)
     sharing = sum(group.shares_photo for group in groups)
     Console().print(
-        f"{bold(report)} shows {len(groups):,} groups: {sharing:,} share a photo, "
-        f"{len(groups) - sharing:,} are alike.",
+        f"{bold(report)} shows {counted(len(groups), 'group')}: {sharing:,} with a photo in "
+        f"common, {len(groups) - sharing:,} alike.",
         soft_wrap=True,
     )
 
 
-def move_category(catalog: str, old: str, new: str, /) -> None:
+def move_category(catalog: str, old: str, new: str, /, *, bundle: Path | None = None) -> None:
     """Rename a category, merge it into another or move it, with all below it.
 
     Args:
         catalog: local directory, or s3://bucket/prefix.
         old: path of the category.
         new: path it shall have; products may be filed there already.
+        bundle: directory of a bundle, to move a category that it knows and no product is filed at.
     """
     from catalog.reviews.queue import Reviews  # LanceDB takes seconds
     from catalog.store import Catalog
 
-    products = Catalog.open(catalog).move_category(old, new)
-    Reviews(catalog).move_category(Move(old, new))
+    opened, move = Catalog.open(catalog), Move(old, new)
+    known = {*opened.categories(), *(earlier.old for earlier in opened.moves())}
+    if bundle is not None:
+        known |= set(read_bundle(bundle).document.classes)
+    _refuse_unknown(move.old, known)
+    products = opened.move_category(old, new)
+    Reviews(catalog).move_category(move)
+    done = f"{counted(products, 'product')} of {escape(move.old)} moved to {bold(move.new)}"
     if not products:
-        Console(stderr=True).print(
-            f"No product is filed at or below {old}.", style="yellow", markup=False, soft_wrap=True
-        )
+        done = f"No product is filed at {escape(move.old)}"
     Console().print(
-        f"{products:,} products of {escape(old)} are in {bold(new)} now; what a "
-        "bundle says of the old category counts for it too.",
-        soft_wrap=True,
+        f"{done}; what a bundle says of it counts for {bold(move.new)}.", soft_wrap=True
+    )
+
+
+def _refuse_unknown(path: str, known: Set[str]) -> None:
+    """A misspelt category would be moved in vain."""
+    above = {one[:end] for one in known for end, sign in enumerate(f"{one}/") if sign == "/"}
+    if path in above:
+        return
+    near = get_close_matches(path, sorted(above), n=3)
+    raise UnknownCategory(
+        "no product is filed at or below it, and it was not moved before.",
+        where=path,
+        fix=f"Did you mean {' or '.join(near)}?"
+        if near
+        else "If only a bundle knows it, name that with --bundle.",
     )
 
 
@@ -197,7 +214,7 @@ def forget_moves(catalog: str, /) -> None:
     opened = Catalog.open(catalog)
     moves = opened.moves()
     opened.replace_moves([])
-    Console().print(f"{len(moves):,} moves of categories are forgotten.")
+    Console().print(f"Forgot {counted(len(moves), 'move')} of categories.")
 
 
 def export_reviews(catalog: str, directory: Path, /, *, excel: bool = False) -> None:
@@ -212,7 +229,7 @@ def export_reviews(catalog: str, directory: Path, /, *, excel: bool = False) -> 
     from catalog.reviews.queue import Reviews
 
     rows = write_labelled(Reviews(catalog).labelled(), directory, excel)
-    Console().print(f"{bold(directory)} holds {rows:,} rows.", soft_wrap=True)
+    Console().print(f"{bold(directory)} holds {counted(rows, 'row')}.", soft_wrap=True)
 
 
 def backup(catalog: str, folder: str, /) -> None:
@@ -227,8 +244,8 @@ def backup(catalog: str, folder: str, /) -> None:
     with progress_bar("Copying products") as progress:
         made = back_up(catalog, folder, progress)
     Console().print(
-        f"Backup {bold(made.version)} in {escape(folder)}: {made.products:,} products, "
-        f"{made.reviews:,} reviews.",
+        f"Backup {bold(made.version)} in {escape(folder)}: "
+        f"{counted(made.products, 'product')}, {counted(made.reviews, 'review')}.",
         soft_wrap=True,
     )
 
@@ -246,7 +263,7 @@ def restore(folder: str, catalog: str, /, *, version: str | None = None) -> None
     with progress_bar("Restoring products") as progress:
         found = run(folder, catalog, version, progress)
     Console().print(
-        f"{bold(catalog)} is as it was in backup {found.version}: {found.products:,} "
-        f"products, {found.reviews:,} reviews.",
+        f"{bold(catalog)} is as it was in backup {found.version}: "
+        f"{counted(found.products, 'product')}, {counted(found.reviews, 'review')}.",
         soft_wrap=True,
     )

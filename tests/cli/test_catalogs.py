@@ -50,8 +50,29 @@ def test_a_moved_category_stays_moved_when_the_old_feed_is_imported_again(
     }
     assert run("forget-moves", catalog) == 0
     assert Catalog.open(str(catalog)).moves() == ()
-    assert run("move-category", catalog, "Nowhere", "Elsewhere") == 0
-    assert "No product" in capsys.readouterr().err
+
+
+def test_a_category_that_nobody_knows_is_not_moved(
+    catalog: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert run("move-category", catalog, "Warm/Rad", "Crimson") == 1
+    assert "Did you mean Warm/Red" in capsys.readouterr().err
+    assert run("move-category", catalog, "Nowhere", "Elsewhere") == 1
+    assert "--bundle" in capsys.readouterr().err
+    assert Catalog.open(str(catalog)).moves() == ()
+
+
+def test_a_category_that_only_a_bundle_or_an_earlier_move_knows_is_moved(
+    catalog: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened = Catalog.open(str(catalog))
+    opened.delete([product.id for product in opened.scan() if product.category == "Warm/Red"])
+    capsys.readouterr()
+    for known in (("--bundle", tiny_bundle), ()):
+        assert run("move-category", catalog, "Warm/Red", "Crimson", *known) == 0
+        said = "No product is filed at Warm/Red; what a bundle says of it counts for Crimson.\n"
+        assert capsys.readouterr().out == said
 
 
 def test_what_a_person_decided_holds_against_the_next_import_and_is_exported(
