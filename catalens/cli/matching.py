@@ -9,8 +9,8 @@ from cyclopts.validators import Number
 from rich.console import Console
 from rich.table import Table
 
-from catalens.cli.markup import bold
-from catalens.cli.progress import progress_bar
+from catalens.cli.markup import bold, counted, tell_skipped
+from catalens.cli.progress import progress_bar, step
 from catalog.errors import InvalidManifest
 from catalog.pairs import Pairs, read_pairs
 from catalog.tables import TABLE_SUFFIXES
@@ -18,6 +18,8 @@ from inference.bundle import Bundle, read_bundle, refuse_taken
 from inference.devices import Device
 from inference.pairs import SeenPair, see_pairs
 from inference.pairs import evaluate_matching as judge
+
+Share = Annotated[float, Parameter(validator=Number(gte=0, lte=1))]
 
 
 def fit_matching(
@@ -28,7 +30,7 @@ def fit_matching(
     *,
     precision: Annotated[float, Parameter(validator=Number(gt=0.5, lt=1))] = 0.95,
     image_root: str | None = None,
-    max_bad: float = 0.05,
+    max_bad: Share = 0.05,
     bad_rows: Path = Path("bad_rows.csv"),
     device: Device = "auto",
 ) -> None:
@@ -58,13 +60,14 @@ def fit_matching(
         )
     else:
         seen = _of_catalog(read, source, device)
-    with Console().status("Fitting"):
+    with step("Fitting"):
         fitted = fit(read, seen, new_bundle, source=source, precision=precision)
     model = fitted.model
     Console().print(
         f"Bundle {bold(new_bundle)}, version {fitted.bundle.document.version}: from "
-        f"{fitted.pairs:,} pairs, {fitted.same:,} of them the same. A pair is the same from "
-        f"{model.same_at:.2f}, different up to {model.different_at:.2f}, a person looks between.",
+        f"{counted(fitted.pairs, 'pair')}, {fitted.same:,} of them the same. A pair is the same "
+        f"from {model.same_at:.2f}, different up to {model.different_at:.2f}, a person looks "
+        "between.",
         soft_wrap=True,
     )
 
@@ -78,7 +81,7 @@ def evaluate_matching(
     plot: Path | None = None,
     json_file: Annotated[Path | None, Parameter(name="--json")] = None,
     image_root: str | None = None,
-    max_bad: float = 0.05,
+    max_bad: Share = 0.05,
     bad_rows: Path = Path("bad_rows.csv"),
     device: Device = "auto",
 ) -> None:
@@ -127,8 +130,5 @@ def _see(bundle: Bundle, pairs: Pairs, device: Device, bad_rows: Path) -> list[S
     with progress_bar("Comparing photos") as progress:
         seen, unreadable = see_pairs(bundle, pairs.rows, device=device, progress=progress)
     bad = pairs.with_bad(unreadable, bad_rows).bad
-    if bad:
-        Console(stderr=True).print(
-            f"{len(bad)} pairs were skipped; {bad_rows} lists them.", style="yellow", soft_wrap=True
-        )
+    tell_skipped(len(bad), bad_rows, "pair")
     return seen

@@ -1,10 +1,15 @@
 """`promote`: another bundle for a running application."""
 
 import os
+import shlex
 from pathlib import Path
+from typing import Annotated
 
 import httpx
+from cyclopts import Parameter
+from cyclopts.validators import Number
 from rich.console import Console
+from rich.markup import escape
 
 from catalens.cli.markup import bold
 from catalens.cli.server import KEY
@@ -20,7 +25,7 @@ def promote(
     *,
     config: Path | None = None,
     dashboard: str | None = None,
-    wait: float = 600.0,
+    wait: Annotated[float, Parameter(validator=Number(gt=0))] = 600.0,
 ) -> None:
     """Have a running application answer with another bundle.
 
@@ -46,9 +51,13 @@ def promote(
         before = promote.deploy_bundle(dashboard or _DASHBOARD, bundle)
     else:
         before = promote.write_bundle(config, bundle)
-        console.print(f"{bold(config)} names {bundle} instead of {before}.", soft_wrap=True)
+        console.print(
+            f"{bold(config)} names {escape(bundle)} instead of {escape(before)}.", soft_wrap=True
+        )
         if dashboard is None:
-            console.print(f"Apply it now. On Kubernetes: {_apply(config)}", soft_wrap=True)
+            console.print(
+                f"Apply it now. On Kubernetes: {_apply(config)}", markup=False, soft_wrap=True
+            )
         else:
             promote.deploy_file(dashboard, config)
     version = ""
@@ -72,7 +81,11 @@ def promote(
             fix=f"{bundle} is still named. To take it back: catalens promote {before} {url}",
         ) from error
     console.print(f"{bold(url)} answers with {version}.", soft_wrap=True)
-    console.print(f"To go back: catalens promote {before} {url}", soft_wrap=True)
+    console.print(
+        f"To go back: {shlex.join(['catalens', 'promote', before, url])}",
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def _verify(bundle: str, console: Console) -> None:
@@ -82,7 +95,9 @@ def _verify(bundle: str, console: Console) -> None:
     if "://" in bundle or Path(bundle).exists():
         open_bundle(bundle)
     else:
-        console.print(f"{bundle} is not on this machine; the replicas will verify it.")
+        console.print(
+            f"{bundle} is not on this machine; the replicas will verify it.", markup=False
+        )
 
 
 def _reach(url: str, key: str | None) -> None:
