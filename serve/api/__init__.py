@@ -3,6 +3,7 @@
 from importlib.metadata import version
 from pathlib import Path
 
+from fastapi import Depends
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import FileResponse
@@ -21,6 +22,7 @@ from serve.api.imports import import_routes
 from serve.api.match import match_routes
 from serve.api.oip import oip_routes
 from serve.api.products import product_routes
+from serve.api.queries import refuse_unknown_parameters
 from serve.api.reviews import review_routes
 from serve.service import Service
 
@@ -44,6 +46,7 @@ def create_api(service: Service) -> ASGIApp:
         description=_ABOUT,
         redoc_url=None,
         redirect_slashes=False,
+        dependencies=[Depends(refuse_unknown_parameters)],
     )
     problems.install(api)
     page = Path(__file__).parents[1] / "page"

@@ -11,6 +11,7 @@ from catalog.errors import CatalensError, InvalidRequest
 from serve.api import streamed
 from serve.api.asked import read_photos
 from serve.api.documented import answer, body
+from serve.api.queries import check_parameters
 from serve.api.schemas import ClassifyAnswer, ClassifyBody
 from serve.problems import of_error, of_validation
 from serve.service import Service
@@ -84,6 +85,7 @@ class ClassifyFirst:
 def _query(request: Request) -> ClassifyQuery:
     if not request.scope["query_string"]:
         return _DEFAULT
+    check_parameters(request, ClassifyQuery.model_fields)
     try:
         return ClassifyQuery.model_validate(dict(request.query_params))
     except ValidationError as error:

@@ -136,8 +136,8 @@ def test_import_evaluate_and_categorize_work_on_a_folder_of_photos(
     assert json.loads(Path("out.json").read_text())["top1"] == 1.0
     assert "top1" in capsys.readouterr().out
 
-    photo = "shop/Warm/Red/0.jpg"
-    asked = ("categorize", tiny_bundle, "--catalog", "shop-catalog", "--photo", photo)
+    red = "shop/Warm/Red/0.jpg"
+    asked = ("categorize", tiny_bundle, "--catalog", "shop-catalog", "--photo", red)
     assert run(*asked, "--json") == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["path"] == "Warm/Red"

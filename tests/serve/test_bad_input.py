@@ -109,6 +109,7 @@ OTHER_FAULTS: dict[str, tuple[str, str, Any, dict[str, str], tuple[int, str]]] =
     "classify: level of another tree": ("POST", "/v1/classify?level=9", PHOTO, JPEG, INVALID),
     "classify: level is no number": ("POST", "/v1/classify?level=x", PHOTO, JPEG, INVALID),
     "classify: top_k 0": ("POST", "/v1/classify?top_k=0", PHOTO, JPEG, INVALID),
+    "classify: misspelt top_k": ("POST", "/v1/classify?topk=3", PHOTO, JPEG, INVALID),
     "classify: no photos": ("POST", "/v1/classify", {"images": []}, JSON, INVALID),
     "classify: bad base64": ("POST", "/v1/classify", {"images": ["%%%"]}, JSON, INVALID),
     "classify: loose base64": (
@@ -172,6 +173,9 @@ OTHER_FAULTS: dict[str, tuple[str, str, Any, dict[str, str], tuple[int, str]]] =
         "POST", "/v1/categorize", {"product": {"name": "a" * 1_100_000}}, JSON,
         (413, "request-too-large"),
     ),
+    "categorize: misspelt precision": (
+        "POST", "/v1/categorize?precison=0.9", {"product": {"name": "a"}}, JSON, INVALID,
+    ),
     "tags: no name": ("POST", "/v1/tags", {}, JSON, INVALID),
     "tags: blank name": ("POST", "/v1/tags", {"name": " "}, JSON, INVALID),
     "tags: null": ("POST", "/v1/tags", {"name": None}, JSON, INVALID),
@@ -190,6 +194,8 @@ OTHER_FAULTS: dict[str, tuple[str, str, Any, dict[str, str], tuple[int, str]]] =
     "put: empty id": ("PUT", "/v1/products/", {"name": "a"}, JSON, INVALID),
     "put: id too long": ("PUT", "/v1/products/" + "a" * 300, {"name": "a"}, JSON, INVALID),
     "put: text": ("PUT", "/v1/products/x", b"a", {"Content-Type": "text/plain"}, WRONG_TYPE),
+    "products: misspelt limit": ("GET", "/v1/products?limits=3", b"", {}, INVALID),
+    "model: it takes no parameter": ("GET", "/v1/model?full=1", b"", {}, INVALID),
     "get: unknown id": ("GET", "/v1/products/nobody", b"", {}, (404, "unknown-product")),
     "delete: unknown id": ("DELETE", "/v1/products/nobody", b"", {}, (404, "unknown-product")),
     "search: nothing": ("POST", "/v1/search", {}, JSON, INVALID),
@@ -243,6 +249,26 @@ def test_a_bad_request(http: httpx.Client, fault: str) -> None:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     check(http.request(method, path, content=content, headers=headers), status, kind)
     check_well(http)
+
+
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [
+        ("/v1/classify?top_k=1&topk=3", "It takes explain, level, top_k."),
+        ("/v1/compare?topk=3", "It takes none."),
+    ],
+)
+def test_an_unknown_parameter_is_named_beside_the_known_ones(
+    http: httpx.Client, path: str, known: str
+) -> None:
+    refused = http.post(path, content=PHOTO, headers=JPEG)
+    check(refused, 422, "invalid-request")
+    assert (refused.json()["where"], refused.json()["fix"]) == ("topk", known)
+
+
+def test_other_protocols_and_probes_take_any_parameter(http: httpx.Client) -> None:
+    for path in ("/v2/health/ready?x=1", "/readyz?x=1", "/?x=1"):
+        assert http.get(path).status_code == 200
 
 
 @pytest.mark.parametrize(
