@@ -16,7 +16,9 @@ _STOP_SECONDS = 60.0
 
 
 @contextmanager
-def served(bundle: Path, catalog: Path | None, port: int, *flags: str) -> Iterator[str]:
+def served(
+    bundle: Path, catalog: Path | None, port: int, *flags: str, quiet: bool = False
+) -> Iterator[str]:
     """Start a server, wait until it is ready, give its address, stop it.
 
     Args:
@@ -24,19 +26,24 @@ def served(bundle: Path, catalog: Path | None, port: int, *flags: str) -> Iterat
         catalog: to serve with it.
         port: to listen on.
         flags: more of `catalens serve`'s.
+        quiet: drop what the server says on its standard output.
 
     Raises:
         InvalidRequest: it did not become ready; it has said why on its own output.
     """
     more = [] if catalog is None else ["--catalog", str(catalog)]
     command = [sys.executable, "-m", "catalens.cli", "serve", str(bundle), *more]
-    with started([*command, "--port", str(port), *flags], port) as address:
+    with started([*command, "--port", str(port), *flags], port, quiet=quiet) as address:
         yield address
 
 
 @contextmanager
 def started(
-    command: Sequence[str], port: int, environment: Mapping[str, str] | None = None
+    command: Sequence[str],
+    port: int,
+    environment: Mapping[str, str] | None = None,
+    *,
+    quiet: bool = False,
 ) -> Iterator[str]:
     """Run a command that serves on a port of this machine; as `served`.
 
@@ -44,11 +51,13 @@ def started(
         command: what to run.
         port: that it listens on.
         environment: of the process; ours if not given.
+        quiet: drop what it says on its standard output.
 
     Raises:
         InvalidRequest: it did not become ready; it has said why on its own output.
     """
-    server = subprocess.Popen(command, env=environment)
+    output = subprocess.DEVNULL if quiet else None
+    server = subprocess.Popen(command, env=environment, stdout=output)
     address = f"http://127.0.0.1:{port}"
     try:
         wait_until_ready(address, lambda: server.poll() is None)

@@ -3,6 +3,7 @@
 Every step is the command a user would type; the answers are checked against the truth.
 """
 
+import shlex
 import subprocess
 import sys
 import time
@@ -11,8 +12,10 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 from rich.console import Console
+from rich.markup import escape
 
 from catalens.background import served
+from catalens.cli.markup import bold
 from catalens.client import Client
 from catalog.errors import CatalensError
 from catalog.manifest import Manifest, ManifestConfig, Row, read_manifest
@@ -54,13 +57,17 @@ def demo(
     rows = read_manifest(manifest, columns)
     known = "train" if any(row.split == "train" for row in rows.rows) else None
     _catalens("import", bundle, manifest, catalog, *(["--split", known] if known else []), *flags)
-    _console.print(f"\n[bold]$ catalens serve {bundle} --catalog {catalog} --port {port} &[/bold]")
-    with served(bundle, catalog, port) as url:
+    serve = ("serve", bundle, "--catalog", catalog)
+    _show(f"{_command(*serve, '--port', port)} &")
+    _console.print("Starting; ready in about half a minute.")
+    # What the server says would come between what is asked of it.
+    with served(bundle, catalog, port, quiet=True) as url:
+        _console.print(f"Serving at {url}.", soft_wrap=True)
         wrong = _ask(url, rows)
     minutes = (time.perf_counter() - started) / 60
     _console.print(f"\nDone in {minutes:.1f} minutes; the server is stopped. To start it again:\n")
-    _console.print(f"    .venv/bin/catalens serve {bundle} --catalog {catalog}\n", soft_wrap=True)
-    _console.print(f"The training report is {run / 'report.html'}.")
+    _console.print(f"    .venv/bin/{_command(*serve)}\n", markup=False, soft_wrap=True)
+    _console.print(f"The training report is {run / 'report.html'}.", markup=False, soft_wrap=True)
     return 1 if wrong else 0
 
 
@@ -82,9 +89,17 @@ def _flags(columns: ManifestConfig) -> list[str]:
 
 
 def _catalens(*arguments: str | Path) -> None:
-    shown = " ".join(map(str, arguments))
-    _console.print(f"\n[bold]$ catalens {shown}[/bold]", soft_wrap=True)
+    _show(_command(*arguments))
     subprocess.run([sys.executable, "-m", "catalens.cli", *map(str, arguments)], check=True)
+
+
+def _command(*arguments: object) -> str:
+    """A command line that can be pasted."""
+    return shlex.join(["catalens", *map(str, arguments)])
+
+
+def _show(command: str) -> None:
+    _console.print(f"\n{bold(f'$ {command}')}", highlight=False, soft_wrap=True)
 
 
 def _ask(url: str, manifest: Manifest) -> list[str]:
@@ -107,7 +122,7 @@ def _ask(url: str, manifest: Manifest) -> list[str]:
     _console.print()
     for sentence, right in checks.items():
         mark = "[green]right[/green]" if right else "[red]wrong[/red]"
-        _console.print(f"{mark}  {sentence}", soft_wrap=True)
+        _console.print(f"{mark}  {escape(sentence)}", soft_wrap=True)
     return [sentence for sentence, right in checks.items() if not right]
 
 
@@ -145,5 +160,5 @@ if __name__ == "__main__":
     try:
         sys.exit(app())
     except CatalensError as error:
-        _console.print(str(error), style="red", soft_wrap=True)
+        _console.print(str(error), style="red", markup=False, soft_wrap=True)
         sys.exit(1)
