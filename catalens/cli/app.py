@@ -1,5 +1,6 @@
 """The commands by name, and what becomes of an error."""
 
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ _HELP = """Puts every product in its place in a shop's category tree.
 Learn the tree from labelled photos, export one graph, serve it, match products."""
 
 _STOPPED = 130
+_FLAG = re.compile(r"--[a-z-]+")
+_AMOUNT = re.compile(r"-[0-9]")
 
 _EPILOGUE = """From nothing to a running service:
 
@@ -303,7 +306,7 @@ def make_app() -> App:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit code."""
     try:
-        code = make_app()(arguments)
+        code = make_app()(_amounts_joined(sys.argv[1:] if arguments is None else arguments))
     except KeyboardInterrupt as stopped:
         Console(stderr=True).print(Text(f"Stopped. {stopped}".strip()), soft_wrap=True)
         sys.exit(_STOPPED)
@@ -314,6 +317,17 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             raise
         sys.exit(_fail(f"{error.filename}: {error.strerror}."))
     sys.exit(code)
+
+
+def _amounts_joined(arguments: Sequence[str]) -> list[str]:
+    """`--budget -5m` as `--budget=-5m`: it is a value, for no flag begins with a digit."""
+    joined: list[str] = []
+    for argument in arguments:
+        if _AMOUNT.match(argument) and joined and _FLAG.fullmatch(joined[-1]):
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
 
 
 def _fail(sentence: str) -> int:

@@ -71,7 +71,12 @@ def _quiet_cluster() -> Iterator[None]:
     with ExitStack() as stack:
         with _standard_error_dropped():  # where the core says that it took that level
             stack.enter_context(ray_cluster())
-        yield
+        try:
+            yield
+        except KeyboardInterrupt:
+            with _standard_error_dropped():  # where it says that its workers were ended
+                stack.close()
+            raise
 
 
 @contextmanager

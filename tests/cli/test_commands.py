@@ -189,7 +189,9 @@ def test_a_stopped_training_says_how_it_goes_on(
     [
         (("--budget", "0m"), "--budget: 0m leaves no time to train."),
         (("--budget=-5m",), "--budget: -5m leaves no time to train."),
+        (("--budget", "-5m"), "--budget: -5m leaves no time to train."),
         (("--budget", "soon"), "--budget: 'soon' is no time span."),
+        (("--epochs", "-2"), "--epochs: it is -2. Give 1 or more."),
         (("--epochs", "0"), "--epochs: it is 0. Give 1 or more."),
         (("--folds", "1"), "--folds: it is 1. Give 2 or more."),
     ],
