@@ -12,8 +12,9 @@ from catalens.cli.markup import bold, counted
 from catalens.cli.progress import progress_bar, step
 from catalens.cli.stopped import told_when_stopped
 from catalens.sample import SampleConfig
-from catalog.errors import InvalidManifest, InvalidRequest
+from catalog.errors import InvalidManifest, InvalidRequest, InvalidRun
 from catalog.manifest import ManifestConfig
+from inference.bundle import refuse_taken
 from train.config import TrainConfig
 
 _LEAST: Final = {
@@ -121,10 +122,13 @@ def export(run: Path, bundle: Path, /, *, mirror: bool = False) -> None:
         mirror: look at each photo and its mirror image and average: a little better, twice as
             slow.
     """
-    from export.bundle import export_run
+    if not run.is_dir():
+        raise InvalidRun("no such folder.", where=str(run), fix="`catalens train` makes a run.")
+    refuse_taken(bundle)  # now, not after minutes
+    from export.bundle import export_run  # PyTorch takes seconds
 
     console = Console()
-    with step("Tracing the graph, checking it against PyTorch, making and measuring variants"):
+    with step("Tracing, checking, quantising and measuring the graph"):
         exported = export_run(run, bundle, mirror=mirror)
     document = exported.bundle.document
     largest = max(exported.parity.values())

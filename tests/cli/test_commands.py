@@ -205,10 +205,17 @@ def test_a_training_that_cannot_be_is_refused_before_anything_is_written(
     assert not (tmp_path / "run").exists()
 
 
-def test_a_wrong_path_is_told_before_what_takes_seconds_is_imported() -> None:
+def test_a_wrong_path_is_told_before_what_takes_seconds_is_imported(
+    tiny_bundle: Path, tmp_path: Path
+) -> None:
     heavy = {"torch", "ray", "lancedb"}
-    train, serve = ["train", "nowhere.csv", "--run", "run"], ["serve", "nowhere"]
-    for loaded in modules_after(train, serve):
+    wrong = (
+        ["train", "nowhere.csv", "--run", "run"],
+        ["serve", "nowhere"],
+        ["export", "nowhere", "bundle"],
+        ["export", str(tmp_path), str(tiny_bundle)],
+    )
+    for loaded in modules_after(*wrong):
         assert loaded & heavy == set()
 
 
