@@ -5,9 +5,10 @@ them. `backup.json` is written last: without it a backup is not whole. Nothing i
 all files were found whole.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -24,7 +25,7 @@ from catalog.product import Product
 from catalog.reviews.queue import Reviews
 from catalog.rows import schema, to_product, to_row
 from catalog.store import Catalog
-from catalog.tables import open_filesystem
+from catalog.tables import first_line, open_filesystem
 
 Progress = Callable[[int, int], None]
 
@@ -47,6 +48,7 @@ class Backup:
         products, reviews: how many.
         files: rows of each file, by its name.
         moves: of categories, old and new paths, the oldest first.
+        hashes: SHA-256 of each file, by its name; those of before have none.
     """
 
     version: str
@@ -56,6 +58,7 @@ class Backup:
     reviews: int
     files: dict[str, int]
     moves: tuple[tuple[str, str], ...]
+    hashes: dict[str, str] = field(default_factory=dict)
 
 
 def back_up(catalog_uri: str, folder: str, progress: Progress | None = None) -> Backup:
@@ -79,7 +82,11 @@ def back_up(catalog_uri: str, folder: str, progress: Progress | None = None) -> 
         place = _Place(folder, datetime.now(UTC).strftime(_NAME))
         place.make()
         products = _product_rows(catalog, progress)
-        files = place.write(_PRODUCTS, products) | place.write(_REVIEWS, reviews.batches())
+        files: dict[str, int] = {}
+        hashes: dict[str, str] = {}
+        for kind, tables in ((_PRODUCTS, products), (_REVIEWS, reviews.batches())):
+            for name, rows, hashed in place.write(kind, tables):
+                files[name], hashes[name] = rows, hashed
         if catalog.moves() == moves:
             break
     else:
@@ -94,6 +101,7 @@ def back_up(catalog_uri: str, folder: str, progress: Progress | None = None) -> 
         sum(rows for name, rows in files.items() if name.startswith(_REVIEWS)),
         files,
         tuple((move.old, move.new) for move in moves),
+        hashes,
     )
     place.finish(made)
     return made
@@ -140,7 +148,7 @@ def restore(
     catalog = Catalog.create(catalog_uri, chosen.embedding_id, chosen.dimension)
     kept: set[str] = set()
     for rows in place.parts(chosen, _PRODUCTS):
-        catalog.put([to_product(row, _EMBEDDING) for row in rows.to_pylist()])
+        catalog.put_back([to_product(row, _EMBEDDING) for row in rows.to_pylist()])
         kept.update(rows["id"].to_pylist())
         catalog.maintain()
         if progress:
@@ -179,7 +187,7 @@ def _product_rows(catalog: Catalog, progress: Progress | None) -> Iterator[pa.Ta
 
 
 def _as_rows(products: list[Product], columns: pa.Schema) -> pa.Table:
-    rows = [to_row(product, _EMBEDDING, columns.names) for product in products]
+    rows = [to_row(one, _EMBEDDING, columns.names, one.revision) for one in products]
     return pa.Table.from_pylist(rows, schema=columns)
 
 
@@ -194,14 +202,16 @@ class _Place:
     def make(self) -> None:
         self._files.create_dir(self._root, recursive=True)
 
-    def write(self, kind: str, tables: Iterable[pa.Table]) -> dict[str, int]:
-        """A file for each table; rows by name."""
-        written = {}
+    def write(self, kind: str, tables: Iterable[pa.Table]) -> Iterator[tuple[str, int, str]]:
+        """A file for each table: its name, rows and SHA-256."""
         for number, rows in enumerate(tables):
             name = f"{kind}-{number:06d}.parquet"
-            pq.write_table(rows, f"{self._root}/{name}", filesystem=self._files)
-            written[name] = len(rows)
-        return written
+            content = pa.BufferOutputStream()
+            pq.write_table(rows, content)
+            data = content.getvalue()
+            with self._files.open_output_stream(f"{self._root}/{name}") as out:
+                out.write(data)
+            yield name, len(rows), hashlib.sha256(data).hexdigest()
 
     def finish(self, made: Backup) -> None:
         unfinished = f"{self._root}/{_DOCUMENT}.unfinished"
@@ -220,18 +230,23 @@ class _Place:
         return replace(made, version=self.version)  # also where the folder was renamed
 
     def check(self, backup: Backup) -> None:
-        """Raise InvalidBackup unless every file is there with all its rows."""
+        """Raise InvalidBackup unless every file is there, as it was written."""
         for name, rows in backup.files.items():
             try:
-                found = pq.read_metadata(f"{self._root}/{name}", filesystem=self._files).num_rows
+                with self._files.open_input_file(f"{self._root}/{name}") as file:
+                    data = file.read_buffer()
+                found = len(pq.read_table(data))
             except (OSError, pa.ArrowException) as error:
-                raise InvalidBackup(
-                    f"{name} cannot be read ({error}).",
-                    where=self.uri,
-                    fix="Copy the backup again, or name another with --version.",
-                ) from error
+                raise self._damaged(f"{name} cannot be read ({first_line(error)}).") from error
             if found != rows:
-                raise InvalidBackup(f"{name} has {found} rows, not {rows}.", where=self.uri)
+                raise self._damaged(f"{name} has {found} rows, not {rows}.")
+            if name in backup.hashes and hashlib.sha256(data).hexdigest() != backup.hashes[name]:
+                raise self._damaged(f"{name} is not as it was written.")
+
+    def _damaged(self, what: str) -> InvalidBackup:
+        return InvalidBackup(
+            what, where=self.uri, fix="Copy the backup again, or name another with --version."
+        )
 
     def parts(self, backup: Backup, kind: str) -> Iterator[pa.Table]:
         for name in sorted(backup.files):

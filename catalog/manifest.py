@@ -13,7 +13,8 @@ from pathlib import Path
 from catalog.category_map import read_category_map
 from catalog.errors import InvalidManifest
 from catalog.images import PHOTO_SUFFIXES
-from catalog.tables import list_files, read_records, resolve
+from catalog.product import is_unicode
+from catalog.tables import is_folder, list_files, read_records, resolve
 from catalog.tags import split_tags
 from catalog.tree import normalise_path
 
@@ -139,7 +140,7 @@ class Manifest:
         total = len(rows) + len(bad)
         listed = f" All are listed in {bad_rows_file}." if bad_rows_file else ""
         if not rows or len(bad) > self.max_bad * total:
-            first = f" The first: line {bad[0].line}, {bad[0].problem}" if bad else ""
+            first = f" The first: line {bad[0].line}, {bad[0].problem}." if bad else ""
             raise InvalidManifest(
                 f"{len(bad)} of {total} rows are bad, more than --max-bad allows "
                 f"({self.max_bad:.1%}).{first}{listed}"
@@ -170,7 +171,7 @@ def read_manifest(
         InvalidManifest: nothing there, a needed column is missing, or too many bad rows.
     """
     mapped = None if config.category_map is None else read_category_map(Path(config.category_map))
-    if Path(source).is_dir():
+    if is_folder(source):
         rows, bad, notes = _read_folder(source, config, mapped, needs)
     else:
         rows, bad, notes = _read_table(source, config, mapped, needs)
@@ -181,7 +182,7 @@ def read_manifest(
 def write_bad_rows(path: Path, bad: tuple[BadRow, ...]) -> None:
     """List bad rows as CSV: line, image, field, problem."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as out:
+    with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as out:
         writer = csv.writer(out)
         writer.writerow(("line", "image", "field", "problem"))
         writer.writerows((row.line, row.image, row.field, row.problem) for row in bad)
@@ -197,6 +198,9 @@ def _read_folder(
     for line, file in enumerate(photos, start=1):
         category = normalise_path(str(Path(file).parent.as_posix()).removeprefix("."))
         image = resolve(source, file)
+        if not is_unicode(file):
+            bad.append(BadRow(line, file, "image", "the file's name is not UTF-8"))
+            continue
         if mapped is not None and category:
             if category not in mapped:
                 bad.append(_not_mapped(line, file, category, config))
@@ -236,6 +240,9 @@ def _read_table(
     known: dict[str, _Known] = {}
     seen: set[str] = set()
     for line, record in read_records(source):
+        if isinstance(record, str):
+            bad.append(BadRow(line, "", "row", record))
+            continue
         seen.update(record)
         row, image = _row(line, record, columns, root), record.get(columns["image"], "")
         stated = record.get(columns["category"], "").strip()
@@ -249,7 +256,7 @@ def _read_table(
             bad.append(BadRow(line, image, *problem, split=row.split))
         else:
             rows.append(row)
-    if rows or bad:
+    if seen:
         _check_columns(source, columns, needs, seen)
     return rows, bad, []
 
@@ -306,6 +313,12 @@ def _problem(row: Row, needs: frozenset[str], known: dict[str, _Known]) -> tuple
             return need, f"{need} is empty"
     if not row.id:
         return "id", "the row has neither id, image nor name"
+    for key in ("image", "category", "name", "id", "split"):
+        if not is_unicode(getattr(row, key) or ""):
+            return key, f"{key} is not UTF-8"
+    for key, text in row.attributes.items():
+        if not is_unicode(key + text):
+            return key, "it is not UTF-8"
     facts = known.setdefault(row.id, {})
     stated = {"category": row.category, "name": row.name}
     for key, now in stated.items():

@@ -7,6 +7,8 @@ from typing import Final
 
 from catalog.errors import InvalidManifest
 from catalog.manifest import BadRow, write_bad_rows
+from catalog.names import normalise
+from catalog.product import is_unicode
 from catalog.tables import TABLE_SUFFIXES, read_records, resolve
 
 _ANSWERS: Final = {
@@ -97,7 +99,7 @@ class Pairs:
             listed = f" All are listed in {bad_rows_file}." if bad_rows_file else ""
             raise InvalidManifest(
                 f"{len(bad)} of {total} pairs are bad, more than --max-bad allows "
-                f"({self.max_bad:.1%}). The first: line {bad[0].line}, {bad[0].problem}{listed}",
+                f"({self.max_bad:.1%}). The first: line {bad[0].line}, {bad[0].problem}.{listed}",
                 where=self.source,
                 fix="Mend them, or raise --max-bad.",
             )
@@ -134,9 +136,14 @@ def read_pairs(source: str, *, image_root: str | None = None, max_bad: float = 0
     root = image_root or source.rpartition("/")[0] or "."
     pairs: list[Pair] = []
     bad: list[BadRow] = []
+    checked = False
     for line, record in read_records(source):
-        if not pairs and not bad:
+        if isinstance(record, str):
+            bad.append(BadRow(line, "", "row", record))
+            continue
+        if not checked:
             _check_columns(source, record)
+            checked = True
         found = _pair(line, record, root)
         if isinstance(found, BadRow):
             bad.append(found)
@@ -172,6 +179,9 @@ def _pair(line: int, record: Mapping[str, str], root: str) -> Pair | BadRow:
         )
         for side in ("left", "right")
     )
-    if not (left.name and right.name) and not (left.image and right.image):
+    if not all(map(is_unicode, cells.values())):
+        return BadRow(line, "", "left, right", "a name or photo is not UTF-8", split)
+    named = all(side.name and normalise(side.name).text for side in (left, right))
+    if not named and not (left.image and right.image):
         return BadRow(line, "", "left, right", "neither two names nor two photos to compare", split)
     return Pair(line, left, right, _ANSWERS[said], split)

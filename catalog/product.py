@@ -38,18 +38,23 @@ def check_id(product_id: str) -> str:
     return product_id
 
 
+def is_unicode(text: str) -> bool:
+    """Whether a text can be written as UTF-8: it holds no half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def check_unicode(text: str, where: str) -> str:
     """The text itself, if it can be written as UTF-8.
 
     Raises:
         InvalidRequest: it holds one half of a surrogate pair.
     """
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise InvalidRequest(
-            "The text is not valid Unicode.", where=where, fix="Send it as UTF-8."
-        ) from None
+    if not is_unicode(text):
+        raise InvalidRequest("The text is not valid Unicode.", where=where, fix="Send it as UTF-8.")
     return text
 
 

@@ -59,18 +59,21 @@ def schema(column: str, dimension: int) -> pa.Schema:
     )
 
 
-def to_row(product: Product, column: str, names: Sequence[str]) -> dict[str, Any]:
-    """The product's columns, with a revision of its own.
+def to_row(
+    product: Product, column: str, names: Sequence[str], revision: str | None = None
+) -> dict[str, Any]:
+    """The product's columns.
 
     Args:
         product: to be kept.
         column: of its embedding; those of other bundles are of photos that may have changed.
         names: of all columns there are.
+        revision: one of its own if not given.
     """
     return {
         **dict.fromkeys(embedding_columns(names)),
         "id": product.id,
-        "revision": uuid.uuid4().hex[:16],
+        "revision": revision or uuid.uuid4().hex[:16],
         "name": product.name,
         "category": product.category,
         "attributes": pack(product.attributes),

@@ -163,11 +163,17 @@ class Catalog:
         """
         self._write(products, replaces=True)
 
+    def put_back(self, products: Sequence[Product]) -> None:
+        """The same with the revisions that the products had, which a review may name."""
+        self._write(products, replaces=True, keeps_revisions=True)
+
     def add(self, product: Product) -> str | None:
         """Insert a product unless there is one of its id; its revision, or None where there was."""
         return self._write([product], replaces=False)
 
-    def _write(self, products: Sequence[Product], replaces: bool) -> str | None:
+    def _write(
+        self, products: Sequence[Product], replaces: bool, keeps_revisions: bool = False
+    ) -> str | None:
         latest = {product.id: product for product in products}
         if not latest:
             return None
@@ -178,7 +184,10 @@ class Catalog:
             columns = self._table.schema
             if self._column not in columns.names:
                 raise self._gone()
-            found = [to_row(one, self._column, columns.names) for one in latest.values()]
+            found = [
+                to_row(one, self._column, columns.names, one.revision if keeps_revisions else None)
+                for one in latest.values()
+            ]
             rows = pa.Table.from_pylist(found, schema=columns)
             upsert = self._table.merge_insert("id").when_not_matched_insert_all()
             if replaces:

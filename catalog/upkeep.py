@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from lancedb.index import HnswSq, IvfSq
@@ -44,7 +44,13 @@ def compact(table: Table, indices: tuple[str, ...] = ()) -> bool:
     fragments = stats["fragment_stats"]["num_small_fragments"]
     found = [table.index_stats(name) for name in indices]
     unindexed = max((one.num_unindexed_rows for one in found if one), default=0)
-    if fragments < _MANY_FRAGMENTS and unindexed < _MANY_UNINDEXED:
+    old = datetime.now() - _KEEP_VERSIONS  # as Lance's own, without a time zone
+    # Also where little was written: what was deleted leaves the disk with the old versions.
+    if (
+        fragments < _MANY_FRAGMENTS
+        and unindexed < _MANY_UNINDEXED
+        and all(one["timestamp"] >= old for one in table.list_versions()[:-1])
+    ):
         return True
     return _committed(lambda: table.optimize(cleanup_older_than=_KEEP_VERSIONS))
 

@@ -14,7 +14,7 @@ from catalog.names.common import NamePair, name_pair, profile
 from catalog.names.words import WordStatistics
 from inference.bundle import Bundle, refuse_taken, rewrite_match
 from inference.pairs import SeenPair
-from train.matching.names import fit_names
+from train.matching.names import FOLDS, fit_names
 from train.matching.score import LEAST, Compared, fit_score
 
 
@@ -79,7 +79,7 @@ def _fit_names(
 ) -> tuple[NameModel, list[float | None], list[bool]]:
     """The names' model; for each pair its similarity out of fold, and whether amounts differ.
 
-    With too few pairs of names the ``known`` model stays.
+    With too few pairs of names, or of too few products, the ``known`` model stays.
     """
     sides = {
         written: normalise(written)
@@ -99,7 +99,9 @@ def _fit_names(
     conflicts = [False] * len(pairs)
     for place, pair in named.items():
         conflicts[place] = pair.features.quantities < 0
-    if min(same.sum(), (~same).sum()) < LEAST:
+    groups = np.array([pairs[place].pair.left.name or "" for place in named])
+    enough = min(same.sum(), (~same).sum()) >= LEAST
+    if not enough or min(len(set(groups[one])) for one in (same, ~same)) < FOLDS:
         for place in named:
             a, b = pairs[place].pair.left.name, pairs[place].pair.right.name
             similarities[place] = known.compare(a or "", b or "").similarity
@@ -108,7 +110,7 @@ def _fit_names(
         list(named.values()),
         same,
         statistics,
-        [pairs[place].pair.left.name or "" for place in named],
+        groups.tolist(),
     )
     for place, logit in zip(named, logits.tolist(), strict=True):
         similarities[place] = float(expit(logit))

@@ -110,28 +110,28 @@ def evaluate(
         tree = bundle.tree
         seen = list(rows)
         judged = [(one.row, one.probabilities) for one in seen if one.probabilities is not None]
-        answers = None
+        auto = None
     else:
         moves = catalog.moves()
         classes = {moved(path, moves) for path in bundle.document.classes}
         tree = CategoryTree(sorted(classes | catalog.categories().keys()))
         categoriser = Categoriser.of(bundle)
-        answers = [
-            (_moved(one.row, moves), _categorise(categoriser, catalog, one, moves, precision))
-            for one in rows
-        ]
-        judged = [(row, _shares(answer, tree)) for row, answer in answers]
+        judged, auto = [], []
+        for one in rows:
+            row = _moved(one.row, moves)
+            answer = _categorise(categoriser, catalog, one, moves, precision)
+            judged.append((row, _shares(answer, tree)))
+            if answer.decision == "auto":
+                auto.append(answer.path == row.category)
     manifest.with_bad(bad, bad_rows_file)
     truth = [row.category or "" for row, _ in judged]
-    figures = classification_report(tree, np.stack([shares for _, shares in judged]), truth)
-    report = EvaluationReport(len(judged), sum(row.image != "" for row in bad), figures)
-    if answers is None:
-        return replace(report, tags=_judged_tags(bundle.tags, seen))
-    auto = [answer.path == row.category for row, answer in answers if answer.decision == "auto"]
-    return replace(
-        report,
-        auto_share=len(auto) / len(answers),
+    return EvaluationReport(
+        images=len(judged),
+        unreadable=sum(row.image != "" for row in bad),
+        figures=classification_report(tree, np.stack([shares for _, shares in judged]), truth),
+        auto_share=None if auto is None else len(auto) / len(judged),
         auto_precision=sum(auto) / len(auto) if auto else None,
+        tags=None if catalog is not None else _judged_tags(bundle.tags, seen),
     )
 
 

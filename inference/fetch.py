@@ -1,5 +1,6 @@
 """Bundles that lie on S3 or GCS: fetched whole into a directory of this machine, verified there."""
 
+import fcntl
 import json
 import os
 import re
@@ -7,7 +8,7 @@ import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 from uuid import uuid4
 
 import pyarrow as pa
@@ -19,7 +20,8 @@ from inference.bundle import DOCUMENT, Bundle, read_bundle
 
 _VERSION: Final = re.compile(r"[0-9a-f]{8,64}")
 _LEFT_BEHIND_S: Final = 24 * 3600.0
-_KEPT: Final = 4  # bundles; files of one that answers are read as they are first needed
+_KEPT: Final = 4  # bundles that no process holds
+_HELD: Final[dict[Path, BinaryIO]] = {}  # locks of the bundles that this process has opened
 
 
 def open_bundle(uri: str, cache: Path | None = None) -> Bundle:
@@ -47,6 +49,7 @@ def open_bundle(uri: str, cache: Path | None = None) -> Bundle:
             _fetch(files, root, fetched)
             found = read_bundle(fetched)
         os.utime(fetched)
+        _hold(fetched)
         _prune(place)
         return found
     except InvalidBundle as error:
@@ -104,5 +107,21 @@ def _prune(place: Path) -> None:
     whole = sorted(entry for entry in used if _VERSION.fullmatch(entry[1].name))
     left = [entry for entry in used if entry[1].name.startswith(".")]
     old = [entry for entry in left if entry[0] < time.time() - _LEFT_BEHIND_S]
-    for _, one in (*whole[:-_KEPT], *old):
+    for _, one in old:
         shutil.rmtree(one, ignore_errors=True)
+    for _, one in whole[:-_KEPT]:
+        with suppress(OSError), _lock_of(one).open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while a process holds it
+            shutil.rmtree(one, ignore_errors=True)
+            _lock_of(one).unlink()
+
+
+def _hold(bundle: Path) -> None:
+    """Keep a bundle on this machine until the process ends: some of its files are read late."""
+    if bundle not in _HELD:
+        _HELD[bundle] = _lock_of(bundle).open("ab")
+        fcntl.flock(_HELD[bundle], fcntl.LOCK_SH)
+
+
+def _lock_of(bundle: Path) -> Path:
+    return bundle.with_name(f"{bundle.name}.lock")

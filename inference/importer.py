@@ -5,11 +5,12 @@ the same facts and the same photos are not put through the network a second time
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import chain, groupby
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -83,11 +84,12 @@ def import_manifest(
     document = bundle.document
     session = Session(bundle, device=device, threads=1)
     catalog = Catalog.create(catalog_uri, document.embedding_id, document.embedding_dimension)
-    filing = _Filing(catalog.moves(), Reviews(catalog_uri).decided_categories())
+    filing = _Filing.now(catalog)
     grouped: dict[str, list[Row]] = {}
     for row in manifest.rows:
         grouped.setdefault(row.id, []).append(row)
-    unchanged, todo = _unchanged(catalog, grouped, filing)
+    there = set(catalog.ids())
+    unchanged, todo = _unchanged(catalog, grouped, there, filing)
     rows_there = [row for product_id in unchanged for row in grouped[product_id]]
     products, photos = len(unchanged), sum(row.image is not None for row in rows_there)
     bad: list[BadRow] = []
@@ -95,19 +97,22 @@ def import_manifest(
     answers = see_rows(session, rows, copy_side=COPY_SIDE)
     if progress:
         answers = _reported(answers, progress, len(rows_there), len(manifest.rows))
-    found = _products(answers, filing, bad)
+    found = _products(answers, grouped, there, bad)
+    put: list[Product] = []
     with ThreadPoolExecutor(1, "put") as writer:
-        writing: Future[None] | None = None
+        writing: Future[list[Product]] | None = None
         for batch in chunks(found, _PER_COMMIT):
             if writing is not None:
-                writing.result()
-            writing = writer.submit(catalog.put, batch)  # while the next ones are embedded
+                put += writing.result()
+            writing = writer.submit(_put, catalog, batch)  # while the next ones are embedded
             products += len(batch)
             photos += sum(len(product.photos) for product in batch)
             if len(bad) > manifest.max_bad * (len(manifest.rows) + len(manifest.bad)):
                 break
         if writing is not None:
-            writing.result()
+            put += writing.result()
+    if _Filing.now(catalog) != filing:
+        _file_again(catalog, put)
     kept = manifest.with_bad(bad, bad_rows_file)
     catalog.maintain()
     seconds = time.perf_counter() - started
@@ -126,17 +131,39 @@ class _Filing:
     moves: tuple[Move, ...]
     decided: Mapping[str, str]
 
+    @classmethod
+    def now(cls, catalog: Catalog) -> Self:
+        """As it stands; people decide and move while an import runs for hours."""
+        return cls(catalog.moves(), Reviews(catalog.uri).decided_categories())
+
     def category(self, product_id: str, stated: str | None) -> str | None:
         if product_id in self.decided:
             return self.decided[product_id]
         return stated and moved(stated, self.moves)
 
 
+def _put(catalog: Catalog, products: list[Product]) -> list[Product]:
+    """Put products where they are filed by now; returns them without photos, as they came."""
+    filing = _Filing.now(catalog)
+    catalog.put([replace(one, category=filing.category(one.id, one.category)) for one in products])
+    return [Product(one.id, category=one.category) for one in products]
+
+
+def _file_again(catalog: Catalog, products: Sequence[Product]) -> None:
+    """What was decided or moved in the moment of a put, which had not heard of it."""
+    filing = _Filing.now(catalog)
+    for some in chunks(products, _PER_COMMIT):
+        stored = catalog.get_all([one.id for one in some], with_photos=False)
+        for one in some:
+            category = filing.category(one.id, one.category)
+            if one.id in stored and stored[one.id].category != category:
+                catalog.file(one.id, category, only_from=stored[one.id].category)
+
+
 def _unchanged(
-    catalog: Catalog, grouped: Mapping[str, list[Row]], filing: _Filing
+    catalog: Catalog, grouped: Mapping[str, list[Row]], there: Set[str], filing: _Filing
 ) -> tuple[list[str], list[str]]:
     """Product ids whose facts and photos the catalog holds already, and the other ids."""
-    there = set(catalog.ids())
     known = [product_id for product_id in grouped if product_id in there]
     done: set[str] = set()
     with ThreadPoolExecutor(cores(), "compare") as pool:
@@ -150,7 +177,7 @@ def _unchanged(
 
 def _is_same(stored: Product, rows: list[Row], filing: _Filing) -> bool:
     try:
-        wanted = _facts(rows, filing)
+        wanted = _facts(rows)
         copies = tuple(
             jpeg_copy(read_bytes(row.image), COPY_SIDE) for row in rows if row.image is not None
         )
@@ -159,7 +186,8 @@ def _is_same(stored: Product, rows: list[Row], filing: _Filing) -> bool:
     return (
         stored.photos == copies
         and (stored.embedding is not None) == bool(copies)
-        and (stored.name, stored.category) == (wanted.name, wanted.category)
+        and (stored.name, stored.category)
+        == (wanted.name, filing.category(wanted.id, wanted.category))
         and stored.attributes == wanted.attributes
     )
 
@@ -173,16 +201,31 @@ def _reported(
 
 
 def _products(
-    answers: Iterable[SeenRow | BadRow], filing: _Filing, bad: list[BadRow]
+    answers: Iterable[SeenRow | BadRow],
+    grouped: Mapping[str, list[Row]],
+    there: Set[str],
+    bad: list[BadRow],
 ) -> Iterator[Product]:
-    """Products from rows that come product by product; rows that cannot be used go to ``bad``."""
-    for _, group in groupby(_readable(answers, bad), key=lambda seen: seen.row.id):
-        photos = list(group)
+    """Products from rows that come product by product; rows that cannot be used go to ``bad``.
+
+    A product that is ``there`` already stays as it is when a photo of it cannot be read: storage
+    may be away for a moment.
+    """
+    ids = {row.line: row.id for rows in grouped.values() for row in rows}
+
+    def product_of(answer: SeenRow | BadRow) -> str:
+        return answer.row.id if isinstance(answer, SeenRow) else ids[answer.line]
+
+    for product_id, group in groupby(answers, key=product_of):
+        rows_bad, photos = _parted(group)
+        bad += rows_bad
+        if not photos or (rows_bad and product_id in there):
+            continue
         rows = [seen.row for seen in photos]
         embeddings = [seen.embedding for seen in photos if seen.embedding is not None]
         try:
             yield replace(
-                _facts(rows, filing),
+                _facts(rows),
                 embedding=mean_embedding(np.stack(embeddings)) if embeddings else None,
                 photos=tuple(seen.copy for seen in photos if seen.copy is not None),
             )
@@ -190,24 +233,25 @@ def _products(
             bad.extend(BadRow(row.line, row.image or "", "id", error.what) for row in rows)
 
 
-def _readable(answers: Iterable[SeenRow | BadRow], bad: list[BadRow]) -> Iterator[SeenRow]:
+def _parted(answers: Iterable[SeenRow | BadRow]) -> tuple[list[BadRow], list[SeenRow]]:
+    bad: list[BadRow] = []
+    seen: list[SeenRow] = []
     for answer in answers:
         if isinstance(answer, BadRow):
             bad.append(answer)
         else:
-            yield answer
+            seen.append(answer)
+    return bad, seen
 
 
-def _facts(rows: list[Row], filing: _Filing) -> Product:
-    """What the rows of one product say of it, without its photos."""
+def _facts(rows: list[Row]) -> Product:
+    """What the rows of one product say of it, its category as they state it, without its photos."""
     name = next((row.name for row in rows if row.name), None)
     if name is None and all(row.image is None for row in rows):
         raise InvalidRequest("The product has neither photo nor name.", where=rows[0].id)
     return Product(
         id=rows[0].id,
         name=name,
-        category=filing.category(
-            rows[0].id, next((row.category for row in rows if row.category), None)
-        ),
+        category=next((row.category for row in rows if row.category), None),
         attributes=dict(chain.from_iterable(row.attributes.items() for row in reversed(rows))),
     )

@@ -7,6 +7,8 @@ import numpy as np
 import ray.train
 import ray.train.torch
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from catalog.calibration import fit_temperature
 from catalog.examples import write_examples
@@ -131,21 +133,32 @@ def _learn_tags(worker: Worker, outcome: Outcome) -> dict[str, Any]:
 
 
 def _learn_pooling(worker: Worker, outcome: Outcome) -> CategoriseWeights:
-    """What the parts of categorising weigh; the default where no photo was left out."""
-    rows = worker.photos.rows
-    if worker.job.config.recipe != "probe" and len(outcome.rows) == len(rows):
+    """What the parts of categorising weigh; the default where no photo was left out.
+
+    A fine-tuning sets few photos aside; the probe beside it judges all of them out of fold, and the
+    exponents that fit its answers suit those of the better network too.
+    """
+    rows, classes = worker.photos.rows, worker.job.classes
+    tuned = worker.job.config.recipe != "probe"
+    if tuned and len(outcome.rows) == len(rows):
         return CategoriseWeights()
-    truth = [rows[row].category or "" for row in outcome.rows]
-    temperature = fit_temperature(worker.job.classes, outcome.logits.numpy(), truth)
-    return learn_pooling(
-        rows,
-        outcome.rows,
-        (outcome.logits / temperature).numpy(),
-        outcome.embeddings,
-        np.array(worker.groups[1]),
-        worker.job.classes,
-        worker.job.config.seed,
-    )
+
+    groups, seed = np.array(worker.groups[1]), worker.job.config.seed
+
+    def learn(
+        judged: NDArray[np.int64],
+        logits: Tensor,
+        embeddings: NDArray[np.float32],
+        known: CategoriseWeights | None = None,
+    ) -> CategoriseWeights:
+        truth = [rows[row].category or "" for row in judged]
+        tempered = (logits / fit_temperature(classes, logits.numpy(), truth)).numpy()
+        return learn_pooling(rows, judged, tempered, embeddings, groups, classes, seed, known)
+
+    known = None
+    if tuned:
+        known = learn(np.arange(len(rows)), outcome.probe_logits, outcome.probe_embeddings)
+    return learn(outcome.rows, outcome.logits, outcome.embeddings, known)
 
 
 def _write(worker: Worker, outcome: Outcome) -> None:

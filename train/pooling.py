@@ -44,6 +44,7 @@ def learn_pooling(
     groups: NDArray[np.int64],
     classes: Sequence[str],
     seed: int,
+    known: CategoriseWeights | None = None,
 ) -> CategoriseWeights:
     """Fit the exponents of the log-linear pool, a conditional logit (McFadden 1974).
 
@@ -58,6 +59,8 @@ def learn_pooling(
         groups: int64 [N]; photos of one group show one product, or nearly.
         classes: category paths.
         seed: which photos count, where there are many.
+        known: whose exponents are taken, where those judged are too few to learn any; what answers
+            are certain is then learnt of these.
     """
     folds = _folds(judged, groups)
     chosen = np.arange(len(judged))
@@ -79,11 +82,15 @@ def learn_pooling(
     for combination in _COMBINATIONS:
         if all(part in logs for part in combination):
             of_names = "suggester" in combination or "suggester_alone" in combination
-            known = named if of_names else np.ones(len(judged), bool)
-            table = np.stack([logs[part][known] for part in combination], axis=2)
+            there = named if of_names else np.ones(len(judged), bool)
+            table = np.stack([logs[part][there] for part in combination], axis=2)
             name = together(combination)
-            learnt[name] = _fit(table, combination, targets[known], weights)
-            certain[name] = _certain(table @ list(learnt[name].values()), targets[known])
+            learnt[name] = (
+                _fit(table, combination, targets[there], weights)
+                if known is None
+                else known.exponents(combination)
+            )
+            certain[name] = _certain(table @ list(learnt[name].values()), targets[there])
     return replace(weights, learnt=learnt, certain=certain)
 
 

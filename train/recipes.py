@@ -44,6 +44,7 @@ class Outcome:
         records: what happened, for run.json.
         restarts: epochs that training went on from after a stop.
         probe_logits: float32 [N, classes], of all labelled photos, by the probe out of fold.
+        probe_embeddings: as ``embeddings``, of the backbone as it was pretrained.
     """
 
     rows: NDArray[np.int64]
@@ -53,6 +54,7 @@ class Outcome:
     records: list[dict[str, Any]]
     restarts: list[int]
     probe_logits: Tensor
+    probe_embeddings: NDArray[np.float32]
 
 
 def probe(worker: Worker) -> Outcome:
@@ -84,7 +86,9 @@ def probe(worker: Worker) -> Outcome:
         prototypes = fit_prototypes(embeddings[rest], targets.numpy()[rest])
         near[aside] = familiarity(embeddings[aside], prototypes)
     _keep_prototypes(worker, embeddings)
-    return Outcome(everything, blend.logits, near, embeddings, [record], [], blend.logits)
+    return Outcome(
+        everything, blend.logits, near, embeddings, [record], [], blend.logits, embeddings
+    )
 
 
 def finetune(worker: Worker) -> Outcome:
@@ -202,6 +206,8 @@ def _outcome(
     temperature = best_temperature(logits.numpy(), held_out.numpy())
     everything = refitted(np.union1d(task.train, task.held_out))
     everything.at_temperature(temperature).load_into(worker.network)
+    fit_embedding(worker.network, worker.features)
+    probe_embeddings = embed(worker.network, worker.features)
     fit_embedding(worker.network, labelled)
     embeddings = embed(worker.network, labelled)
     prototypes = fit_prototypes(embeddings[task.train], worker.targets.numpy()[task.train])
@@ -221,6 +227,7 @@ def _outcome(
         [*records, record],
         restarts,
         blend.logits,
+        probe_embeddings,
     )
 
 

@@ -6,9 +6,11 @@ names, if both have one, by themselves say the same: half of a shop's black shir
 """
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Final
 
 import numpy as np
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 
 from catalog.alike import connected, nearest
 from catalog.chunks import chunks
-from catalog.duplicates.picture import Thumbnail, difference, thumbnail
+from catalog.duplicates.picture import Thumbnail, difference, look, thumbnail
 from catalog.match import MatchModel, pair_score, score_pair
 from catalog.names import normalise
 from catalog.names.quantities import Quantity, agreement
@@ -27,9 +29,12 @@ Progress = Callable[[int, int], None]
 
 # What the default model does not link: in fashion, from there on most are other products.
 _LEAST_COSINE: Final = 0.95
-_ONE_PICTURE: Final = 0.01
-_SAME_FILE: Final = 0.001  # saved again, at another size or quality
-_MOST_NEIGHBOURS: Final = 20  # by photo, that a product is compared with
+_ONE_PICTURE: Final = 0.004
+# Of 200 photos of fashion that were saved again, smaller and at another quality, 98% are below; of
+# other pairs of its 6,352 three are, which are one photo, too.
+_SAME_FILE: Final = 0.0012
+_LEAST_LOOK: Final = 0.995
+_MOST_NEIGHBOURS: Final = 20  # by embedding or picture, that a product is compared with
 _READ_AT_ONCE: Final = 512
 
 
@@ -65,6 +70,7 @@ class _Seen:
 
     ids: list[str]
     embeddings: dict[int, NDArray[np.float32]]
+    looks: tuple[list[int], list[NDArray[np.float32]]]
     by_name: Mapping[str, list[int]]
     by_photo: Mapping[bytes, list[int]]
     amounts: Mapping[int, tuple[Quantity, ...]]
@@ -96,8 +102,11 @@ def _see(catalog: Catalog) -> _Seen:
     by_name: dict[str, list[int]] = {}
     by_photo: dict[bytes, list[int]] = {}
     amounts: dict[int, tuple[Quantity, ...]] = {}
-    for place, product in enumerate(catalog.scan(with_embeddings=True, with_photos=True)):
+    looks: tuple[list[int], list[NDArray[np.float32]]] = [], []
+    for place, (product, pictures) in enumerate(_pictured(catalog)):
         ids.append(product.id)
+        looks[0].extend([place] * len(pictures))
+        looks[1].extend(pictures)
         if product.embedding is not None:
             embeddings[place] = product.embedding
         for photo in set(product.photos):
@@ -107,7 +116,18 @@ def _see(catalog: Catalog) -> _Seen:
             by_name.setdefault(name.text, []).append(place)
         if name.quantities:
             amounts[place] = name.quantities
-    return _Seen(ids, embeddings, by_name, by_photo, amounts)
+    return _Seen(ids, embeddings, looks, by_name, by_photo, amounts)
+
+
+def _pictured(catalog: Catalog) -> Iterator[tuple[Product, list[NDArray[np.float32]]]]:
+    """Each product with the looks of its photos, which threads make."""
+
+    def pictured(product: Product) -> tuple[Product, list[NDArray[np.float32]]]:
+        return product, [look(one) for one in _thumbnails(product)]
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        for some in chunks(catalog.scan(with_embeddings=True, with_photos=True), _READ_AT_ONCE):
+            yield from threads.map(pictured, some)
 
 
 def _chains(groups: Iterable[Sequence[int]]) -> Iterator[tuple[int, int]]:
@@ -118,15 +138,23 @@ def _chains(groups: Iterable[Sequence[int]]) -> Iterator[tuple[int, int]]:
 
 def _candidates(
     seen: _Seen, model: MatchModel, together: NDArray[np.intp], progress: Progress | None
-) -> list[tuple[int, int]]:
-    """Pairs to look at more closely, of products that are not known to be one yet."""
-    found = list(_chains(seen.by_name.values())) if model.fitted else []
-    if seen.embeddings:
-        places = np.array(list(seen.embeddings))
-        matrix = np.stack(list(seen.embeddings.values()))
-        for left, right in nearest(matrix, _MOST_NEIGHBOURS, _least_cosine(model), progress):
-            found += zip(places[left].tolist(), places[right].tolist(), strict=True)
-    return sorted({(min(a, b), max(a, b)) for a, b in found if together[a] != together[b]})
+) -> NDArray[np.intp]:
+    """Pairs to look at more closely, of products that are not known to be one yet, intp [N, 2]."""
+    named = list(_chains(seen.by_name.values())) if model.fitted else []
+    found = [np.array(named, np.intp).reshape(-1, 2)]
+    places, looks = seen.looks
+    for rows, vectors, least, told in (
+        (list(seen.embeddings), list(seen.embeddings.values()), _least_cosine(model), progress),
+        (places, looks, _LEAST_LOOK, None),
+    ):
+        if rows:
+            of = np.array(rows)
+            for pair in nearest(np.stack(vectors), _MOST_NEIGHBOURS, least, told):
+                pairs = np.sort(of[np.stack(pair, axis=1)], axis=1)
+                found.append(
+                    np.unique(pairs[together[pairs[:, 0]] != together[pairs[:, 1]]], axis=0)
+                )
+    return np.unique(np.concatenate(found), axis=0)
 
 
 def _least_cosine(model: MatchModel) -> float:
@@ -140,9 +168,10 @@ def _least_cosine(model: MatchModel) -> float:
 
 
 def _scored(
-    catalog: Catalog, model: MatchModel, ids: Sequence[str], pairs: Sequence[tuple[int, int]]
+    catalog: Catalog, model: MatchModel, ids: Sequence[str], pairs: NDArray[np.intp]
 ) -> Iterator[_Link]:
-    for some in chunks(pairs, _READ_AT_ONCE):
+    for start in range(0, len(pairs), _READ_AT_ONCE):
+        some = pairs[start : start + _READ_AT_ONCE].tolist()
         there = catalog.get_all(sorted({ids[place] for pair in some for place in pair}))
         thumbnails: dict[str, list[Thumbnail]] = {}
         for left, right in some:
@@ -156,14 +185,12 @@ def _link(
     model: MatchModel, left: Product, right: Product, thumbnails: dict[str, list[Thumbnail]]
 ) -> tuple[float, bool] | None:
     """Score and whether it is one photo, of products that are one."""
-    cosine, names, apart = None, None, 1.0
+    cosine, names, apart = None, None, _apart(left, right, thumbnails)
     if left.embedding is not None and right.embedding is not None:
         cosine = float(left.embedding @ right.embedding)
-        if cosine >= _LEAST_COSINE:
-            apart = _apart(left, right, thumbnails)
     if apart <= _SAME_FILE:
         return 1.0, True
-    if not model.fitted and apart > _ONE_PICTURE:
+    if not model.fitted and (apart > _ONE_PICTURE or (cosine or 1.0) < _LEAST_COSINE):
         return None
     if left.name and right.name:
         names = model.names.compare(left.name, right.name)
@@ -177,12 +204,16 @@ def _apart(left: Product, right: Product, thumbnails: dict[str, list[Thumbnail]]
     """The least difference of a photo of either product."""
     for product in (left, right):
         if product.id not in thumbnails:
-            made = map(thumbnail, product.photos)
-            thumbnails[product.id] = [one for one in made if one is not None]
+            thumbnails[product.id] = _thumbnails(product)
     return min(
         (difference(one, other) for one in thumbnails[left.id] for other in thumbnails[right.id]),
         default=1.0,
     )
+
+
+def _thumbnails(product: Product) -> list[Thumbnail]:
+    made = map(thumbnail, product.photos)
+    return [one for one in made if one is not None]
 
 
 def _components(count: int, links: Sequence[_Link]) -> NDArray[np.intp]:
@@ -213,4 +244,4 @@ def _groups(seen: _Seen, links: Sequence[_Link]) -> list[Group]:
 
 
 def _amounts_differ(amounts: Sequence[tuple[Quantity, ...]]) -> bool:
-    return any(agreement(amounts[0], other) < 0 for other in amounts[1:])
+    return any(agreement(*pair) < 0 for pair in combinations(set(amounts), 2))

@@ -11,6 +11,7 @@ from catalog.categorise import CategoryScore
 from catalog.errors import CatalogMissing, EmbeddingMismatch, InvalidBackup
 from catalog.moves import Move
 from catalog.product import Product
+from catalog.reviews.decide import decide, undo
 from catalog.reviews.queue import Reviews
 from catalog.reviews.record import Review
 from catalog.store import Catalog
@@ -158,3 +159,37 @@ def test_categories_moved_while_it_is_made_begin_the_backup_anew(
     again = Catalog.open(str(tmp_path / "elsewhere"))
     assert again.categories() == {"D": 600}
     assert again.moves() == catalog.moves()
+
+
+@pytest.mark.parametrize("fault", ["cut", "one bit"])
+def test_nothing_is_touched_where_a_file_of_the_backup_was_damaged(
+    catalog: Catalog, tmp_path: Path, fault: str
+) -> None:
+    made = back_up(catalog.uri, str(tmp_path / "backups"))
+    file = tmp_path / "backups" / made.version / "products-000000.parquet"
+    data = bytearray(file.read_bytes())
+    if fault == "cut":
+        data[40:80] = bytes(40)
+    else:
+        data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+    before = sorted(catalog.ids())
+    catalog.put([Product("later", "written since")])
+    with pytest.raises(InvalidBackup, match="products-000000"):
+        restore(str(tmp_path / "backups"), catalog.uri)
+    assert sorted(catalog.ids()) == sorted([*before, "later"])
+
+
+def test_a_decision_can_be_undone_after_a_restore(catalog: Catalog, tmp_path: Path) -> None:
+    reviews = Reviews(catalog.uri)
+    asked = Review("r", "new", "Lamp", (), 0, "Home", 0.6, (), datetime.now(UTC))
+    reviews.keep([asked])
+    decide(catalog, reviews, asked, "Home/Lamps", Product("new", "Lamp"))
+    back_up(catalog.uri, str(tmp_path / "backups"))
+    place = str(tmp_path / "elsewhere")
+    restore(str(tmp_path / "backups"), place)
+    restored, queue = Catalog.open(place), Reviews(place)
+    decided = queue.get("r")
+    assert decided is not None
+    undo(restored, queue, decided)
+    assert restored.get("new") is None

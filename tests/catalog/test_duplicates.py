@@ -141,7 +141,7 @@ def test_a_placeholder_photo_on_many_products_costs_no_comparison_of_each_with_e
     catalog.put(
         [Product(f"p{n}", f"x{n}", embedding=_vector(1), photos=(shared,)) for n in range(60)]
     )
-    monkeypatch.setattr("catalog.duplicates.find.thumbnail", lambda _: pytest.fail("compared"))
+    monkeypatch.setattr("catalog.duplicates.find.difference", lambda *_: pytest.fail("compared"))
     (group,) = find_duplicates(catalog, DEFAULT_MATCH_MODEL)
     assert len(group.ids) == 60
 
@@ -194,3 +194,36 @@ def test_page_and_table_show_the_groups_and_escape_names(catalog: Catalog, tmp_p
         ("1", "a", "1"),
         ("1", "b", "1"),
     ]
+
+
+@pytest.mark.parametrize(
+    "names", [("Cola", "Cola 0.5 l", "Cola 1.5 l"), ("Cola 0.5 l", "Cola 1.5 l", "Cola")]
+)
+def test_amounts_differ_whichever_product_comes_first(
+    catalog: Catalog, names: tuple[str, ...]
+) -> None:
+    shared = _photo(1)
+    catalog.put(
+        [
+            Product(f"p{n}", name, embedding=_vector(n), photos=(shared,))
+            for n, name in enumerate(names)
+        ]
+    )
+    (group,) = find_duplicates(catalog, DEFAULT_MATCH_MODEL)
+    assert group.amounts_differ
+
+
+def test_a_photo_saved_again_is_found_however_far_its_embedding_is(catalog: Catalog) -> None:
+    photo = _photo(1)
+    with Image.open(io.BytesIO(photo)) as image:
+        out = io.BytesIO()
+        image.resize((image.width * 3 // 4, image.height * 3 // 4)).save(out, "JPEG", quality=70)
+    catalog.put(
+        [
+            Product("a", "x", embedding=_vector(1), photos=(photo,)),
+            Product("b", "y", embedding=_vector(5), photos=(out.getvalue(),)),
+            Product("c", "z", embedding=_vector(6), photos=(_photo(2),)),
+        ]
+    )
+    (group,) = find_duplicates(catalog, DEFAULT_MATCH_MODEL)
+    assert (group.ids, group.shares_photo) == (("a", "b"), True)

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -261,7 +262,7 @@ def test_a_split_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path
         ("a.xlsx", b"PK", "neither a folder nor"),
         ("a.csv", b"", "no photo and no row"),
         ("a.csv", b"image,category\n", "no photo and no row"),
-        ("a.csv", b"image,category\n\xff\xfe,A\n", "cannot be read"),
+        ("a.csv", b"image,category\n\xff\xfe,A\n", "line 2, image is not UTF-8"),
         ("a.parquet", b"not parquet", "cannot be read"),
         ("a.ndjson", b"{", "not JSON"),
         ("a.ndjson", b"[1]", "not a JSON object"),
@@ -287,3 +288,49 @@ def test_short_and_long_csv_rows_are_read(tmp_path: Path) -> None:
     source = write_csv(tmp_path / "a.csv", "image,category,name", "a.jpg,A", "b.jpg,B,n,extra")
     manifest: Manifest = read_manifest(source)
     assert [(row.category, row.name) for row in manifest.rows] == [("A", None), ("B", "n")]
+
+
+def test_lines_that_are_no_rows_are_bad_rows(tmp_path: Path) -> None:
+    lines = [json.dumps({"image": f"{n}.jpg", "category": "A"}) for n in range(100)]
+    lines[10], lines[20], lines[30] = '{"image": "9.j', "[" * 100_000, "[1]"
+    source = tmp_path / "a.ndjson"
+    source.write_text("\n".join(lines))
+    manifest = read_manifest(str(source))
+    assert len(manifest.rows) == 97
+    assert [(row.line, row.field) for row in manifest.bad] == [
+        (11, "row"),
+        (21, "row"),
+        (31, "row"),
+    ]
+
+
+@pytest.mark.parametrize("field", ["image", "category", "name", "id", "brand"])
+def test_half_a_character_is_a_bad_row(tmp_path: Path, field: str) -> None:
+    rows = [
+        {"image": f"{n}.jpg", "category": "A", "name": "n", "id": str(n), "brand": "b"}
+        for n in range(50)
+    ]
+    rows[7][field] = "City bike \ud83d"
+    source, listed = tmp_path / "a.ndjson", tmp_path / "bad.csv"
+    source.write_text("\n".join(map(json.dumps, rows)))
+    manifest = read_manifest(str(source), bad_rows_file=listed)
+    assert [(row.line, row.field) for row in manifest.bad] == [(8, field)]
+    assert "UTF-8" in listed.read_text("utf-8")
+
+
+def test_a_file_whose_name_is_not_utf8_is_a_bad_row(tmp_path: Path) -> None:
+    folder = tmp_path / "photos" / "A"
+    folder.mkdir(parents=True)
+    for name in (b"caf\xe9.jpg", *(b"%d.jpg" % n for n in range(30))):
+        (folder / os.fsdecode(name)).touch()
+    manifest = read_manifest(str(folder.parent), bad_rows_file=tmp_path / "bad.csv")
+    assert (len(manifest.rows), len(manifest.bad)) == (30, 1)
+    assert "caf" in (tmp_path / "bad.csv").read_text("utf-8")
+
+
+def test_a_latin1_table_tells_its_bad_lines(tmp_path: Path) -> None:
+    lines = ["image,category,name", *(f"{n}.jpg,A,Lamp" for n in range(50))]
+    lines[9] = "x.jpg,A,H\xe4ngelampe"
+    source = tmp_path / "a.csv"
+    source.write_text("\n".join(lines), encoding="latin-1")
+    assert [(row.line, row.field) for row in read_manifest(str(source)).bad] == [(10, "name")]

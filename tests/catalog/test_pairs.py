@@ -84,3 +84,9 @@ def test_a_label_that_pandas_wrote_as_a_float_is_read(tmp_path: Path) -> None:
 def test_what_is_no_table_is_refused_as_such(tmp_path: Path) -> None:
     with pytest.raises(InvalidManifest, match="table of pairs"):
         read_pairs(str(tmp_path))
+
+
+def test_names_without_words_are_no_names_to_compare(tmp_path: Path) -> None:
+    rows = "\n".join(f"lamp {n},lamp {n},1" for n in range(30))
+    (tmp_path / "p.csv").write_text(f"left,right,same\n{rows}\n-,?,0\n")
+    assert [row.line for row in read_pairs(str(tmp_path / "p.csv")).bad] == [32]

@@ -1,6 +1,7 @@
 """Bundles that lie on S3."""
 
 import json
+import os
 from pathlib import Path
 
 import pyarrow.fs as pafs
@@ -10,6 +11,7 @@ from catalog.errors import InvalidBundle
 from catalog.tables import open_filesystem
 from inference.bundle import read_bundle
 from inference.fetch import open_bundle
+from tests.bundles import another
 
 
 def upload(directory: Path, uri: str) -> None:
@@ -37,7 +39,7 @@ def test_a_bundle_on_s3_is_fetched_once_and_verified(
     assert found.directory.parent == tmp_path
     before = found.graph("fp32").stat().st_mtime_ns
     assert open_bundle(uri, tmp_path).graph("fp32").stat().st_mtime_ns == before
-    assert len(list(tmp_path.iterdir())) == 1
+    assert [one.is_dir() for one in sorted(tmp_path.iterdir())] == [True, False]  # and its lock
 
 
 def test_what_was_damaged_on_this_machine_is_fetched_again(
@@ -87,4 +89,20 @@ def test_of_many_fetched_bundles_the_last_ones_stay(
         (tmp_path / f"{number:08x}").mkdir()
     found = open_bundle(f"{s3_bucket}/b", tmp_path)
     assert found.directory.exists()
-    assert len(list(tmp_path.iterdir())) == 4
+    assert sum(one.is_dir() for one in tmp_path.iterdir()) == 4
+
+
+def test_a_bundle_that_a_process_has_opened_stays(
+    tiny_bundle: Path, tmp_path: Path, s3_bucket: str
+) -> None:
+    upload(tiny_bundle, f"{s3_bucket}/b")
+    held = open_bundle(f"{s3_bucket}/b", tmp_path)
+    os.utime(held.directory, (0, 0))
+    for number in range(5):
+        later = another(tiny_bundle, tmp_path / f"made-{number}", temperature=2.0 + number)
+        upload(later, f"{s3_bucket}/later-{number}")
+        open_bundle(f"{s3_bucket}/later-{number}", tmp_path / "cache")
+    for number in range(5):
+        (tmp_path / f"{number:08x}").mkdir()
+    open_bundle(f"{s3_bucket}/b", tmp_path)
+    assert held.graph("fp32").exists()

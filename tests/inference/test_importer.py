@@ -1,4 +1,5 @@
 import io
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,10 @@ from PIL import Image
 from catalog.errors import EmbeddingMismatch, InvalidManifest
 from catalog.images import decode
 from catalog.manifest import Manifest, ManifestConfig, read_manifest
+from catalog.product import Product
+from catalog.reviews.decide import decide
+from catalog.reviews.queue import Reviews
+from catalog.reviews.record import Review
 from catalog.store import Catalog
 from inference.bundle import Bundle
 from inference.importer import import_manifest
@@ -173,6 +178,56 @@ def test_bad_rows_are_listed_and_the_product_keeps_its_good_photos(
     assert product is not None
     assert len(product.photos) == 1
     assert catalog.get("p1") is None
+
+
+def test_a_photo_that_cannot_be_read_for_a_moment_leaves_the_product_as_it_was(
+    bundle: Bundle, shop: str, uri: str, tmp_path: Path
+) -> None:
+    import_manifest(bundle, read_manifest(shop), uri)
+    before = Catalog.open(uri).get("p0")
+    photo = tmp_path / "0-0.jpg"
+    away = photo.rename(tmp_path / "away")
+    report = import_manifest(bundle, lax(shop), uri)
+    assert [row.problem for row in report.bad] == ["no such file."]
+    during = Catalog.open(uri).get("p0")
+    assert before is not None
+    assert during is not None
+    assert (during.photos, during.revision) == (before.photos, before.revision)
+    away.rename(photo)
+    assert import_manifest(bundle, read_manifest(shop), uri).unchanged == 12
+
+
+@pytest.mark.parametrize("moment", ["before its put", "after its put"])
+def test_what_people_decide_and_move_while_it_runs_holds(
+    bundle: Bundle, shop: str, uri: str, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    real, once = Catalog.put, []
+
+    def people(catalog: Catalog) -> None:
+        if once:
+            return
+        once.append(True)
+        catalog.move_category("Warm", "Hot")
+        reviews = Reviews(uri)
+        asked = Review("r", "p5", "Green", (), 0, "Cool/Green", 0.6, (), datetime.now(UTC))
+        reviews.keep([asked])
+        waiting = reviews.get("r")
+        assert waiting is not None
+        decide(catalog, reviews, waiting, "Hot/Lava", Product("p5", "Green"))
+
+    def put(self: Catalog, products: list[Product]) -> None:
+        if moment == "before its put":
+            people(self)
+            real(self, products)
+        else:
+            real(self, products)
+            people(self)
+
+    monkeypatch.setattr(Catalog, "put", put)
+    import_manifest(bundle, read_manifest(shop), uri)
+    categories = {one.id: one.category for one in Catalog.open(uri).scan()}
+    assert categories.pop("p5") == "Hot/Lava"
+    assert {str(category).partition("/")[0] for category in categories.values()} == {"Hot", "Cool"}
 
 
 def test_too_many_bad_rows_stop_the_import(

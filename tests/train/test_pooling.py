@@ -126,3 +126,14 @@ def test_from_the_probability_that_is_kept_answers_have_the_precision() -> None:
 def test_what_was_learnt_is_read_back_from_json() -> None:
     weights, _, _ = learn(sure_photos=0.8, telling_names=0.8, alike=0.8)
     assert CategoriseWeights.from_json(json.loads(json.dumps(weights.to_json()))) == weights
+
+
+def test_of_few_photos_only_what_is_certain_is_learnt() -> None:
+    rows = [Row(n, f"{n}.jpg", CLASSES[n % 3], None, str(n), None) for n in range(60)]
+    shares = np.full((60, 3), 0.05) + 0.85 * np.eye(3)[np.arange(60) % 3]
+    embeddings = np.eye(3, dtype=np.float32)[np.arange(60) % 3]
+    known = CategoriseWeights(learnt={"classifier+image": {"classifier": 0.7, "image": 0.2}})
+    judged = np.arange(60)
+    found = learn_pooling(rows, judged, np.log(shares), embeddings, judged, CLASSES, 0, known)
+    assert found.learnt["classifier+image"] == known.learnt["classifier+image"]
+    assert found.certain["classifier+image"]

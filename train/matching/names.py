@@ -18,7 +18,7 @@ from catalog.names.words import WordStatistics
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-_FOLDS: Final = 5
+FOLDS: Final = 5
 # Inverse of the L2 penalty on words; features, brought to this deviation, are held down more.
 _WORDS_C: Final = 0.3
 _FEATURES_DEVIATION: Final = 0.3
@@ -51,7 +51,8 @@ def fit_names(
 
     Args:
         pairs: with words weighed by ``statistics``.
-        same: bool [N], whether each pair is one product; as many of either kind as there are folds.
+        same: bool [N], whether each pair is one product; of either kind as many as there are folds,
+            and in as many groups.
         statistics: of the shop's names.
         groups: pairs of one group are in one fold, as those of one product should be.
         seed: of the folds and the trees.
@@ -88,7 +89,7 @@ def _out_of_fold(
     seed: int,
 ) -> Floats:
     logits = np.zeros(len(pairs))
-    folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=seed)
+    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
     for rows, others in folds.split(logits, same, groups):
         model = learn([pairs[row] for row in rows], same[rows])
         logits[others] = model.logits([pairs[row] for row in others])
