@@ -152,7 +152,7 @@ def categorise(
     """
     evidence = sorted(
         (_evidence(neighbour, model) for neighbour in neighbours),
-        key=lambda e: (-e.score, -(e.image_similarity or 0.0), -(e.name_similarity or 0.0), e.id),
+        key=lambda one: _nearness(one, model),
     )
     shown = tuple(evidence[:MOST_EVIDENCE])
     known = (*(class_probabilities or ()), *(opinion.lift if opinion else ()))
@@ -227,6 +227,17 @@ def _evidence(neighbour: Neighbour, model: MatchModel) -> Evidence:
         name_similarity=neighbour.name_similarity,
         score=score,
     )
+
+
+def _nearness(evidence: Evidence, model: MatchModel) -> tuple[float, float, float, str]:
+    """Sorts the nearest first.
+
+    Scores of products that are certainly others tell nothing: a name that shares one word would
+    come before all photos that look alike.
+    """
+    score = evidence.score if evidence.score > model.different_at else 0.0
+    image, name = evidence.image_similarity or 0.0, evidence.name_similarity or 0.0
+    return -score, -image, -name, evidence.id
 
 
 def _is_same(evidence: Evidence, model: MatchModel) -> bool:

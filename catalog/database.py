@@ -11,18 +11,26 @@ from lancedb.index import FTS
 from lancedb.table import Table
 
 from catalog.commits import commit
-from catalog.errors import CatalogMissing
+from catalog.errors import CatalogMissing, Unreachable
 from catalog.rows import embedding_field, schema
+from catalog.tables import first_line
 
 PRODUCTS: Final = "products"
 NAME_INDEX: Final = "name_idx"
 
 
 def connect(uri: str) -> lancedb.DBConnection:
-    """The database of a catalog; each read sees what any other connection has written."""
+    """The database of a catalog; each read sees what any other connection has written.
+
+    Raises:
+        Unreachable: the place cannot be reached, or is none.
+    """
     # Or Lance warns, at every look at a vector index, that its statistics will change.
     os.environ.setdefault("LANCE_INCLUDE_VECTOR_CENTROIDS", "false")
-    return lancedb.connect(uri, read_consistency_interval=timedelta(0))
+    try:
+        return lancedb.connect(uri, read_consistency_interval=timedelta(0))
+    except (RuntimeError, ValueError, OSError) as error:
+        raise _unreachable(uri, error) from error
 
 
 def connect_to(uri: str) -> lancedb.DBConnection:
@@ -33,9 +41,21 @@ def connect_to(uri: str) -> lancedb.DBConnection:
     """
     # Connecting to a local directory would make it.
     db = connect(uri) if "://" in uri or Path(uri).is_dir() else None
-    if db is None or open_table(db, PRODUCTS) is None:
+    try:
+        table = None if db is None else open_table(db, PRODUCTS)
+    except (RuntimeError, ValueError, OSError) as error:
+        raise _unreachable(uri, error) from error
+    if db is None or table is None:
         raise missing(uri)
     return db
+
+
+def _unreachable(uri: str, error: Exception) -> Unreachable:
+    return Unreachable(
+        f"the catalog cannot be reached ({first_line(error)[:300]}).",
+        where=uri,
+        fix="Check the address, and that this machine may read and write it.",
+    )
 
 
 def missing(uri: str) -> CatalogMissing:

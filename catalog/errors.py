@@ -95,6 +95,12 @@ class CatalogMissing(CatalensError):
     type = "catalog-missing"
 
 
+class Unreachable(CatalensError):
+    """Storage that does not answer, or refuses."""
+
+    type = "unreachable"
+
+
 class InvalidBackup(CatalensError):
     """A backup that is not there or not whole."""
 

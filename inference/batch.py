@@ -71,7 +71,7 @@ class BatchConfig:
     catalog: str | None = None
     precision: float = TARGET_PRECISION
     top_k: int = 5
-    part_rows: int = 1_024
+    part_rows: int = 2_048
     worker_cpus: int = 2
     device: Device = "auto"
     variant: VariantName = "auto"

@@ -16,7 +16,7 @@ from bench.figures import Figures
 from bench.steps import catalens
 
 _ROUNDS: Final = 3
-_PART_ROWS: Final = 1_024  # `BatchConfig`'s own
+_PART_ROWS: Final = 2_048  # `BatchConfig`'s own
 
 
 def measure_batch(figures: Figures, work: Path) -> None:

@@ -313,8 +313,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except CatalensError as error:
         sys.exit(_fail(str(error)))
     except OSError as error:
-        if error.filename is None:
-            raise
+        if error.filename is None:  # such as what object storage says
+            sys.exit(_fail(f"{(str(error) or repr(error)).splitlines()[0]}"))
         sys.exit(_fail(f"{error.filename}: {error.strerror}."))
     sys.exit(code)
 

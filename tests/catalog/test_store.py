@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from catalog.errors import CatalogMissing, EmbeddingMismatch, InvalidRequest
+from catalog.errors import CatalogMissing, EmbeddingMismatch, InvalidRequest, Unreachable
 from catalog.product import Product
 from catalog.search import Hit
 from catalog.store import Catalog
@@ -425,3 +425,16 @@ def test_an_empty_catalog_can_be_maintained(catalog: Catalog) -> None:
     assert catalog.count() == 0
     assert catalog.categories() == {}
     assert list(catalog.ids()) == []
+
+
+def test_storage_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "y",
+        "AWS_REGION": "us-east-1",
+        "AWS_ALLOW_HTTP": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(Unreachable, match="s3://shop/catalog: the catalog cannot be reached"):
+        Catalog.open("s3://shop/catalog")
