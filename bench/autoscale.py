@@ -27,8 +27,9 @@ from serve.ports import free_ports
 
 _NODES: Final = 4
 _PICTURE: Final = Path(__file__).parents[1] / "docs" / "autoscale.png"
-# Requests per second and for how long; what two cores answer lies between the second and the third.
-_LOAD: Final = ((10.0, 30.0), (120.0, 40.0), (240.0, 50.0), (10.0, 120.0))
+# Requests per second, how many of them come at once, and seconds. In bursts, because a fast machine
+# answers one after the other before the next is there, and what scales is how many are under way.
+_LOAD: Final = ((10.0, 1, 30.0), (80.0, 48, 40.0), (160.0, 96, 50.0), (10.0, 1, 120.0))
 _WATCH_EVERY_S: Final = 1.0
 
 
@@ -53,8 +54,8 @@ def main(json_file: Path | None, work: Path | None) -> None:
 def _loaded(found: Cluster) -> tuple[Shots, NDArray[np.float64]]:
     """What became of the requests; and time, replicas and nodes meanwhile, float64 [N, 3]."""
     due, began = [], 0.0
-    for rate, seconds in _LOAD:
-        due.append(began + np.arange(round(rate * seconds)) / rate)
+    for rate, burst, seconds in _LOAD:
+        due.append(began + np.arange(round(rate * seconds)) // burst * (burst / rate))
         began += seconds
     seen: list[tuple[float, int, int]] = []
     stop = threading.Event()
