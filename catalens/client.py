@@ -1,8 +1,8 @@
 """Small clients for a running server: `Client("http://127.0.0.1:8000").classify([photo])`.
 
 `AsyncClient` has the same calls to be awaited. Every call may be repeated without harm, so one that
-met a refused or dropped connection, or the proxy's own text/plain 500 in the place of an answer, is sent once
-more, after a moment in which a proxy that was killed is replaced.
+met a refused or dropped connection, or the proxy's own text/plain 500 in the place of an answer, is
+sent once more, after a moment in which a proxy that was killed is replaced.
 """
 
 import asyncio
