@@ -37,6 +37,8 @@ _RULES = "".join(
         " if { path,url_dec /v1/products:import }",
     )
 )
+_SERVER = re.compile(r"^\s*server ", re.MULTILINE)
+_SPARE = "spare.cfg"
 _ADMIN_SOCKET = re.compile(r"^\s*stats socket .*\n", re.MULTILINE)
 _SPARE_S = 60.0  # Ray needs about ten
 _TAKE_OVER_S = 1.0
@@ -63,11 +65,16 @@ def main(arguments: list[str]) -> None:
     binary, host, port, *rest = arguments
     path = Path(rest[rest.index("-f") + 1])
     configuration = rebound(path.read_text(), host, int(port))
+    if _SERVER.search(configuration):
+        _leave_watch(binary, path, configuration)
+    elif _spare_is_open(path.with_name(_SPARE)):
+        # Ray's next configuration has servers; until then the spare door, which has, stays alone.
+        configuration = configuration.replace(f"bind {host}:{port}", f"bind abns@{os.getpid()}")
     path.write_text(configuration)
-    _leave_watch(binary, path, configuration)
     # Without the actor that started it nothing would ever stop it, and it holds the port.
     _end_with_parent()
-    os.execv(binary, [binary, *rest])
+    # -dR: no port is shared, but with the spare door this one is.
+    os.execv(binary, [binary, *(one for one in rest if one != "-dR")])
 
 
 def _leave_watch(binary: str, path: Path, configuration: str) -> None:
@@ -78,7 +85,7 @@ def _leave_watch(binary: str, path: Path, configuration: str) -> None:
     door, actor = os.getpid(), os.getppid()
     with suppress(OSError):  # an old kernel
         watched = os.pidfd_open(door), os.pidfd_open(_parent_of(actor))
-        spare = path.with_name("spare.cfg")
+        spare = path.with_name(_SPARE)
         # Ray asks whether its own is well over that socket: it must not hear from the spare one.
         spare.write_text(_ADMIN_SOCKET.sub("", configuration))
         current = path.with_name("current.pid")
@@ -91,6 +98,16 @@ def _leave_watch(binary: str, path: Path, configuration: str) -> None:
             os.setsid()
             _watch(watched, current, str(door), [binary, "-db", "-f", str(spare)])
         os._exit(0)
+
+
+def _spare_is_open(spare: Path) -> bool:
+    """Whether a HAProxy runs with that configuration."""
+    wanted = str(spare).encode()
+    for one in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if wanted in one.read_bytes().split(b"\0"):
+                return True
+    return False
 
 
 def _watch(watched: tuple[int, int], current: Path, door: str, command: list[str]) -> None:

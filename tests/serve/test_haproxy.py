@@ -4,13 +4,14 @@ import http.server
 import importlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -161,6 +162,15 @@ def answers(port: int, within_s: float) -> bool:
     return False
 
 
+def wait_for(condition: Callable[[], bool]) -> bool:
+    end = time.monotonic() + 10
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
 def doors(configuration: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
@@ -170,7 +180,7 @@ def doors(configuration: Path) -> list[psutil.Process]:
     return found
 
 
-Killable = tuple[subprocess.Popen[str], int, Path, Callable[[], None]]
+Killable = tuple[subprocess.Popen[str], int, Path, Callable[..., None]]
 
 
 @pytest.fixture
@@ -202,9 +212,9 @@ backend echo
         [sys.executable, "-c", RAYLET], stdin=subprocess.PIPE, text=True, start_new_session=True
     )
 
-    def start() -> None:
+    def start(more: Sequence[str] = ()) -> None:
         assert raylet.stdin is not None
-        raylet.stdin.write(" ".join([*stand_in, "-db", "-f", str(file)]) + "\n")
+        raylet.stdin.write(" ".join([*stand_in, "-db", "-f", str(file), *more]) + "\n")
         raylet.stdin.flush()
 
     start()
@@ -228,12 +238,21 @@ def test_a_door_that_is_killed_is_open_again_at_once_until_ray_has_another(
     own.kill()
     assert answers(port, 0.5)
     (spare,) = doors(folder / "spare.cfg")
-    start()
-    end = time.monotonic() + 10
+    whole = (folder / "haproxy.cfg").read_text()
+    # Ray's new one knows of no replica at first: whoever came to it would be told 404.
+    (folder / "haproxy.cfg").write_text(
+        re.sub(r" *default_backend.*\n|backend echo\n.*", "", whole, flags=re.DOTALL)
+    )
+    start(["-dR"])
+    assert wait_for(lambda: len(doors(folder / "haproxy.cfg")) == 1)
+    for _ in range(50):
+        passed_on(port, "/", [])
+    (first,) = doors(folder / "haproxy.cfg")
+    (folder / "haproxy.cfg").write_text(whole)
+    start(["-dR", "-sf", str(first.pid)])
     while spare.is_running():
-        assert answers(port, 0.5)
-        assert time.monotonic() < end
-    assert doors(folder / "haproxy.cfg")
+        assert answers(port, 0.1)
+    assert len(doors(folder / "haproxy.cfg")) == 1
     assert answers(port, 0.5)
 
 
