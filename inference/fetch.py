@@ -14,7 +14,7 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from catalog.errors import InvalidBundle
+from catalog.errors import InvalidBundle, InvalidRequest
 from catalog.tables import open_filesystem
 from inference.bundle import DOCUMENT, Bundle, read_bundle
 
@@ -54,6 +54,9 @@ def open_bundle(uri: str, cache: Path | None = None) -> Bundle:
         return found
     except InvalidBundle as error:
         raise InvalidBundle(error.what, where=uri, fix=error.fix) from error
+    except InvalidRequest as error:
+        what = f"it cannot be fetched: {error.what}"
+        raise InvalidBundle(what, where=uri, fix=error.fix) from error
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
         raise InvalidBundle(
             f"it cannot be fetched ({str(error).splitlines()[0] if str(error) else error!r}).",
