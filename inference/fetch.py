@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from catalog.errors import InvalidBundle, InvalidRequest
-from catalog.tables import open_filesystem
+from catalog.tables import first_line, open_filesystem
 from inference.bundle import DOCUMENT, Bundle, read_bundle
 
 _VERSION: Final = re.compile(r"[0-9a-f]{8,64}")
@@ -59,7 +59,7 @@ def open_bundle(uri: str, cache: Path | None = None) -> Bundle:
         raise InvalidBundle(what, where=uri, fix=error.fix) from error
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
         raise InvalidBundle(
-            f"it cannot be fetched ({str(error).splitlines()[0] if str(error) else error!r}).",
+            f"it cannot be fetched ({first_line(error)}).",
             where=uri,
             fix="Check the address and that this machine may read it.",
         ) from error

@@ -112,9 +112,9 @@ def environment(config: ServeConfig, scratch: Path) -> dict[str, str]:
         # Ray's own bookkeeping, 4% of two cores by default: ten times a second, for which a new
         # replica waits twice, ten times a second, and every 5 s.
         "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.5",
-        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",  # three that fail, and HAProxy starts anew
         "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "2000",
         "REPORTER_UPDATE_INTERVAL_MS": "15000",
+        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",  # three that fail, and HAProxy starts anew
     }
     if config.host in _LOOPBACK and "CATALENS_API_KEYS" not in os.environ:
         # No page can have its name lead here and then do as it likes (DNS rebinding).

