@@ -134,7 +134,8 @@ class Changeover:
         from inference.reindexer import reindex  # ONNX Runtime, which nothing else here needs
 
         def progress(done: int, total: int) -> None:
-            self.progress = done / max(1, total)
+            if embedding_id != self._active.embedding_id:  # catching up is not a change-over
+                self.progress = done / max(1, total)
 
         bundle: Bundle = open_bundle(directory)
         reindex(

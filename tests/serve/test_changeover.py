@@ -156,6 +156,36 @@ def test_what_was_written_for_the_old_bundle_is_embedded_afterwards(
     asyncio.run(main())
 
 
+def test_the_share_embedded_is_told_of_a_change_over_and_not_of_catching_up(
+    uri: str, old: str, second: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled, go_on = threading.Event(), threading.Event()
+    real = reindexer._Filling.run
+
+    def stays(self: reindexer._Filling, progress: object) -> None:
+        real(self, progress)  # type: ignore[arg-type]
+        filled.set()
+        assert go_on.wait(30)
+
+    async def main() -> None:
+        live = LiveCatalog(uri, maintain_every_s=0.1)
+        catalog = CatalogDoor(lambda method, *args: getattr(live, method)(*args))
+        following = asyncio.create_task(catalog.follow(second, NEW, start=True))
+        await until(filled.is_set)
+        assert (await catalog.facts()).reindexed == 1.0
+        go_on.set()
+        await following
+        filled.clear()
+        go_on.clear()
+        await catalog.put(photographed("late", 23), old)
+        await until(filled.is_set)
+        assert (await catalog.facts()).reindexed is None
+        go_on.set()
+
+    monkeypatch.setattr(reindexer._Filling, "run", stays)
+    asyncio.run(main())
+
+
 def test_a_fill_that_fails_is_told_in_a_sentence_and_can_be_asked_for_again(
     uri: str, second: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
