@@ -4,10 +4,11 @@ A model goes on answering with the paths it was trained on; the moves lead from 
 that the catalog has now.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
-from catalog.errors import InvalidRequest
+from catalog.errors import InvalidRequest, UnknownCategory
 from catalog.tree import normalise_path
 
 
@@ -56,6 +57,28 @@ def merged(values: Mapping[str, float], moves: Sequence[Move]) -> dict[str, floa
         now = moved(path, moves)
         found[now] = found.get(now, 0.0) + value
     return found
+
+
+def require_known(path: str, known: Iterable[str], fix: str) -> None:
+    """Refuse to move what is no category: a misspelt one would be moved in vain.
+
+    Args:
+        path: of the category that is to be moved.
+        known: categories that are filed at, that a model answers, or that were moved before.
+        fix: what to do where none is spelt nearly so.
+
+    Raises:
+        UnknownCategory: it is none of them, nor above one.
+    """
+    above = {one[:end] for one in known for end, sign in enumerate(f"{one}/") if sign == "/"}
+    if path in above:
+        return
+    near = get_close_matches(path, sorted(above), n=3)
+    raise UnknownCategory(
+        f"no product is filed at or below {path!r}, and it was not moved before.",
+        where="old",
+        fix=f"Did you mean {' or '.join(near)}?" if near else fix,
+    )
 
 
 def _at_or_below(path: str, of: str) -> bool:

@@ -1,7 +1,5 @@
 """Commands on a catalog: fill it, embed it anew, tidy it, take out what people decided."""
 
-from collections.abc import Set
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 
@@ -12,10 +10,9 @@ from rich.markup import escape
 from catalens.cli.markup import bold, counted, tell_notes, tell_skipped, there_already
 from catalens.cli.progress import progress_bar
 from catalens.cli.stopped import told_when_stopped
-from catalog.errors import UnknownCategory
 from catalog.manifest import ManifestConfig, read_manifest
 from catalog.match import DEFAULT_MATCH_MODEL
-from catalog.moves import Move
+from catalog.moves import Move, require_known
 from inference.bundle import read_bundle
 from inference.devices import Device
 
@@ -177,7 +174,7 @@ def move_category(catalog: str, old: str, new: str, /, *, bundle: Path | None = 
     known = {*opened.categories(), *(earlier.old for earlier in opened.moves())}
     if bundle is not None:
         known |= set(read_bundle(bundle).document.classes)
-    _refuse_unknown(move.old, known)
+    require_known(move.old, known, "If only a bundle knows it, name that with --bundle.")
     products = opened.move_category(old, new)
     Reviews(catalog).move_category(move)
     done = f"{counted(products, 'product')} of {escape(move.old)} moved to {bold(move.new)}"
@@ -185,21 +182,6 @@ def move_category(catalog: str, old: str, new: str, /, *, bundle: Path | None = 
         done = f"No product is filed at {escape(move.old)}"
     Console().print(
         f"{done}; what a bundle says of it counts for {bold(move.new)}.", soft_wrap=True
-    )
-
-
-def _refuse_unknown(path: str, known: Set[str]) -> None:
-    """A misspelt category would be moved in vain."""
-    above = {one[:end] for one in known for end, sign in enumerate(f"{one}/") if sign == "/"}
-    if path in above:
-        return
-    near = get_close_matches(path, sorted(above), n=3)
-    raise UnknownCategory(
-        "no product is filed at or below it, and it was not moved before.",
-        where=path,
-        fix=f"Did you mean {' or '.join(near)}?"
-        if near
-        else "If only a bundle knows it, name that with --bundle.",
     )
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from fastapi import APIRouter, Request, Response
 
 from catalog.errors import UnknownReport
-from catalog.moves import moved
+from catalog.moves import Move, moved, require_known
 from catalog.tree import ancestors
 from serve.access.audit import note
 from serve.api.asked import read_body
@@ -51,6 +51,11 @@ def fact_routes(service: Service) -> APIRouter:
         asked = await read_body(request, MoveBody, service.settings)
         assert isinstance(asked, MoveBody)
         note(request.scope, old=asked.old, new=asked.new)
+        document = service.model.document
+        around = await catalog.surroundings(None, document.embedding_id, None)
+        filed = await catalog.categories()
+        known = {*document.classes, *filed, *(earlier.old for earlier in around.moves)}
+        require_known(Move(asked.old, asked.new).old, known, "GET /v1/categories lists them.")
         return MoveAnswer(products=await catalog.move_category(asked.old, asked.new))
 
     @router.get("/v1/model", responses=answer(ModelAnswer))

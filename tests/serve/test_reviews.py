@@ -199,5 +199,10 @@ def test_a_moved_category_takes_products_reviews_and_what_the_model_says_along(
     tree = {one["path"]: one for one in client.get("/v1/categories").json()["categories"]}
     assert tree["Crimson"]["is_class"]
     assert [one["path"] for one in tree["Warm"]["children"]] == ["Warm/Yellow"]
+    again = client.post("/v1/categories:move", json={"old": "Warm/Red", "new": "Crimson"})
+    assert (again.status_code, again.json()["products"]) == (200, 0)
     wrong = client.post("/v1/categories:move", json={"old": "A", "new": "A/B"})
     assert (wrong.status_code, wrong.json()["where"]) == (422, "new")
+    misspelt = client.post("/v1/categories:move", json={"old": "Crimsen", "new": "Red"})
+    assert (misspelt.status_code, misspelt.json()["type"]) == (404, "unknown-category")
+    assert misspelt.json()["fix"] == "Did you mean Crimson or Crimson/Dark?"
