@@ -3,6 +3,7 @@
 import hashlib
 import json
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +40,11 @@ class Exported:
 
 
 def export_run(
-    run_directory: Path | str, bundle_directory: Path | str, *, mirror: bool = False
+    run_directory: Path | str,
+    bundle_directory: Path | str,
+    *,
+    mirror: bool = False,
+    tell: Callable[[str], None] = lambda step: None,
 ) -> Exported:
     """Export a finished run, with the variants that hold their budgets.
 
@@ -47,6 +52,7 @@ def export_run(
         run_directory: of the run.
         bundle_directory: a new directory.
         mirror: average each photo's features with those of its mirror image.
+        tell: called with the name of each step after the reading, as it begins.
 
     Raises:
         InvalidRun: not a finished run, or none of its photos can be read any more.
@@ -62,13 +68,16 @@ def export_run(
     photos = export_photos(run, held_out, spec)
     with tempfile.TemporaryDirectory() as scratch:
         graph = Path(scratch) / "fp32.onnx"
+        tell("Tracing the network")
         write_graph(served, graph)
+        tell("Comparing the graph with PyTorch")
         parity = check_parity(served, graph, photos.judged)
         makers: dict[str, Make] = {
             "int8": lambda path: write_int8(graph, path, spec, photos.calibration),
             "fp16": lambda path: write_fp16(graph, path),
         }
         judge = _judge(tree, held_out, photos, calibration.temperature)
+        tell(f"Making {' and '.join(makers)}, measuring them and fp32")
         graphs, refused = make_variants(graph, makers, judge)
         fields = {
             "classes": run.document.classes,

@@ -128,8 +128,8 @@ def export(run: Path, bundle: Path, /, *, mirror: bool = False) -> None:
     from export.bundle import export_run  # PyTorch takes seconds
 
     console = Console()
-    with step("Tracing, checking, quantising and measuring the graph"):
-        exported = export_run(run, bundle, mirror=mirror)
+    with step("Reading the run and its held-out photos") as tell:
+        exported = export_run(run, bundle, mirror=mirror, tell=tell)
     document = exported.bundle.document
     largest = max(exported.parity.values())
     console.print(

@@ -37,14 +37,21 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 @contextmanager
-def step(what: str) -> Iterator[None]:
-    """Say on stderr what is done, with the time it takes; one line where that is no terminal."""
+def step(what: str) -> Iterator[Callable[[str], None]]:
+    """Say on stderr what is done, with the time it takes; a line each where that is no terminal.
+
+    Yields what takes the name of the next step.
+    """
     console = Console(file=sys.stderr)
     if not console.is_terminal:
-        console.print(f"{what}.", markup=False, highlight=False, soft_wrap=True)
-        yield
+
+        def say(what: str) -> None:
+            console.print(f"{what}.", markup=False, highlight=False, soft_wrap=True)
+
+        say(what)
+        yield say
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bar:
-        bar.add_task(what, total=None)
-        yield
+        task = bar.add_task(what, total=None)
+        yield lambda what: bar.update(task, description=what)

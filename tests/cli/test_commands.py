@@ -219,11 +219,13 @@ def test_a_wrong_path_is_told_before_what_takes_seconds_is_imported(
         assert loaded & heavy == set()
 
 
-def test_a_step_that_takes_long_is_one_line_where_there_is_no_terminal(
+def test_each_step_that_takes_long_is_a_line_where_there_is_no_terminal(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with step("Tracing [the graph]"):
+    with step("Tracing [the graph]") as tell:
         assert capsys.readouterr().err == "Tracing [the graph].\n"
+        tell("Measuring it")
+        assert capsys.readouterr().err == "Measuring it.\n"
     assert capsys.readouterr().err == ""
 
 
