@@ -2,6 +2,7 @@
 
 import os
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,9 @@ from catalog.tables import first_line
 PRODUCTS: Final = "products"
 NAME_INDEX: Final = "name_idx"
 
+# Lance's own bound is a gigabyte, and every write adds what is cached of its version.
+_METADATA_CACHE_BYTES: Final = 64 << 20
+
 
 def connect(uri: str) -> lancedb.DBConnection:
     """The database of a catalog; each read sees what any other connection has written.
@@ -28,9 +32,15 @@ def connect(uri: str) -> lancedb.DBConnection:
     # Or Lance warns, at every look at a vector index, that its statistics will change.
     os.environ.setdefault("LANCE_INCLUDE_VECTOR_CENTROIDS", "false")
     try:
-        return lancedb.connect(uri, read_consistency_interval=timedelta(0))
+        return lancedb.connect(uri, read_consistency_interval=timedelta(0), session=_caches())
     except (RuntimeError, ValueError, OSError) as error:
         raise _unreachable(uri, error) from error
+
+
+@cache
+def _caches() -> lancedb.Session:
+    """What this process holds in memory of all its catalogs."""
+    return lancedb.Session(metadata_cache_size_bytes=_METADATA_CACHE_BYTES)
 
 
 def connect_to(uri: str) -> lancedb.DBConnection:

@@ -52,6 +52,8 @@ def main(json_file: Path | None, work: Path | None, minutes: float = _MINUTES) -
     figures.add("fuzz_longest_s", bent.longest_s)
     figures.add("fuzz_rss_growth", memory.growth(memory.tree))
     figures.add("fuzz_replica_rss_growth", memory.growth(memory.replicas))
+    # The first half fills an empty catalog, and the caches of what reads it.
+    figures.add("fuzz_replica_rss_growth_second_half", memory.growth(memory.replicas, 0.5))
     figures.add("fuzz_answer_changed", int(before != after))
     figures.show("Bad input")
     if json_file:

@@ -33,10 +33,15 @@ class Memory:
     tree: NDArray[np.float64]
     replicas: NDArray[np.float64]
 
-    def growth(self, of: NDArray[np.float64]) -> float:
-        """From minute 1 (a tenth of a shorter run) to the end, by the medians of 20 s each."""
+    def growth(self, of: NDArray[np.float64], since: float | None = None) -> float:
+        """From then to the end, by the medians of 20 s each.
+
+        Args:
+            of: bytes, one of the two.
+            since: share of the run, 0 to 1; minute 1, or a tenth of a shorter run, if not given.
+        """
         end = self.seconds[-1]
-        settled = min(_SETTLED_S, end / 10)
+        settled = min(_SETTLED_S, end / 10) if since is None else since * end
         window = min(_WINDOW_S, end / 10)
         first = (self.seconds >= settled) & (self.seconds <= settled + window)
         return float(np.median(of[self.seconds >= end - window]) / np.median(of[first]) - 1)

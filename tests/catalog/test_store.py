@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from catalog import database
 from catalog.errors import CatalogMissing, EmbeddingMismatch, InvalidRequest, Unreachable
 from catalog.product import Product
 from catalog.search import Hit
@@ -438,3 +439,28 @@ def test_storage_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setenv(name, value)
     with pytest.raises(Unreachable, match="s3://shop/catalog: the catalog cannot be reached"):
         Catalog.open("s3://shop/catalog")
+
+
+def test_memory_of_caches_is_bounded_however_often_the_catalog_is_written(
+    uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_METADATA_CACHE_BYTES", 1 << 20)
+    database._caches.cache_clear()
+    catalog = Catalog.create(uri, EMBEDDING_ID, DIMENSION)
+    for number, vector in enumerate(vectors(100)):
+        catalog.put([Product(f"p{number % 20}", f"Lamp {number}", embedding=vector)])
+        catalog.search_image(vector)
+        catalog.search_name("lamp")
+    held = database._caches().size_bytes
+    database._caches.cache_clear()  # those of a megabyte are no others'
+    assert held < 2 << 20
+
+
+def test_an_index_that_grows_by_partitions_says_nothing(
+    catalog: Catalog, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for first in (0, 12_000, 24_000):
+        some = vectors(12_000, seed=first)
+        catalog.put([Product(f"p{first + n}", embedding=one) for n, one in enumerate(some)])
+        catalog.maintain(vector_index_above=10_000)
+    assert capfd.readouterr().err == ""
