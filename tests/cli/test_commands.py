@@ -54,7 +54,7 @@ def test_each_help_shows_an_example_and_its_flags(
         ("restore", ("--version", "removed")),
         ("fit-matching", ("--precision", "[default: 0.95]", "--image-root", "--max-bad")),
         ("evaluate-matching", ("--split", "--plot", "--json", "--image-root")),
-        ("batch", ("--catalog", "--top-k", "--part-rows", "[default: 2048]", "--split")),
+        ("batch", ("--catalog", "--top-k", "--part-rows", "[default: 1024]", "--split")),
         ("serve", ("--catalog", "--host", "--port", "[default: 8000]", "--device")),
         ("classify", ("--json", "--top-k", "--level")),
         ("compare", ("--left-photo", "--left-name", "--right-photo", "--right-name", "--json")),
