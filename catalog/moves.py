@@ -59,17 +59,24 @@ def merged(values: Mapping[str, float], moves: Sequence[Move]) -> dict[str, floa
     return found
 
 
-def require_known(path: str, known: Iterable[str], fix: str) -> None:
+def require_known(
+    path: str, classes: Iterable[str], filed: Iterable[str], moves: Sequence[Move], fix: str
+) -> None:
     """Refuse to move what is no category: a misspelt one would be moved in vain.
 
     Args:
         path: of the category that is to be moved.
-        known: categories that are filed at, that a model answers, or that were moved before.
-        fix: what to do where none is spelt nearly so.
+        classes: of a model, as it learnt to call them.
+        filed: categories of products.
+        moves: that were made before; one may be made again.
+        fix: what to do where no category is spelt nearly so.
 
     Raises:
-        UnknownCategory: it is none of them, nor above one.
+        UnknownCategory: it is none of these, nor above one.
     """
+    known = {*filed, *(move.old for move in moves)}
+    for one in classes:
+        known |= {one, moved(one, moves)}
     above = {one[:end] for one in known for end, sign in enumerate(f"{one}/") if sign == "/"}
     if path in above:
         return

@@ -171,10 +171,9 @@ def move_category(catalog: str, old: str, new: str, /, *, bundle: Path | None = 
     from catalog.store import Catalog
 
     opened, move = Catalog.open(catalog), Move(old, new)
-    known = {*opened.categories(), *(earlier.old for earlier in opened.moves())}
-    if bundle is not None:
-        known |= set(read_bundle(bundle).document.classes)
-    require_known(move.old, known, "If only a bundle knows it, name that with --bundle.")
+    classes = () if bundle is None else read_bundle(bundle).document.classes
+    fix = "If only a bundle knows it, name that with --bundle."
+    require_known(move.old, classes, opened.categories(), opened.moves(), fix)
     products = opened.move_category(old, new)
     Reviews(catalog).move_category(move)
     done = f"{counted(products, 'product')} of {escape(move.old)} moved to {bold(move.new)}"

@@ -52,10 +52,11 @@ def fact_routes(service: Service) -> APIRouter:
         assert isinstance(asked, MoveBody)
         note(request.scope, old=asked.old, new=asked.new)
         document = service.model.document
-        around = await catalog.surroundings(None, document.embedding_id, None)
         filed = await catalog.categories()
-        known = {*document.classes, *filed, *(earlier.old for earlier in around.moves)}
-        require_known(Move(asked.old, asked.new).old, known, "GET /v1/categories lists them.")
+        around = await catalog.surroundings(None, document.embedding_id, None)
+        old = Move(asked.old, asked.new).old
+        fix = "GET /v1/categories lists them."
+        require_known(old, document.classes, filed, around.moves, fix)
         return MoveAnswer(products=await catalog.move_category(asked.old, asked.new))
 
     @router.get("/v1/model", responses=answer(ModelAnswer))

@@ -203,6 +203,9 @@ def test_a_moved_category_takes_products_reviews_and_what_the_model_says_along(
     assert (again.status_code, again.json()["products"]) == (200, 0)
     wrong = client.post("/v1/categories:move", json={"old": "A", "new": "A/B"})
     assert (wrong.status_code, wrong.json()["where"]) == (422, "new")
+    # What only the model knows can be moved on, by the name that it has now.
+    for old, new in (("Warm/Yellow", "Gold"), ("Gold", "Brass")):
+        assert client.post("/v1/categories:move", json={"old": old, "new": new}).status_code == 200
     misspelt = client.post("/v1/categories:move", json={"old": "Crimsen", "new": "Red"})
     assert (misspelt.status_code, misspelt.json()["type"]) == (404, "unknown-category")
     assert misspelt.json()["fix"] == "Did you mean Crimson or Crimson/Dark?"
