@@ -1,6 +1,5 @@
 """A catalog's tables on disk or S3: connecting, opening, making them."""
 
-import os
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -29,8 +28,6 @@ def connect(uri: str) -> lancedb.DBConnection:
     Raises:
         Unreachable: the place cannot be reached, or is none.
     """
-    # Or Lance warns, at every look at a vector index, that its statistics will change.
-    os.environ.setdefault("LANCE_INCLUDE_VECTOR_CENTROIDS", "false")
     try:
         return lancedb.connect(uri, read_consistency_interval=timedelta(0), session=_caches())
     except (RuntimeError, ValueError, OSError) as error:

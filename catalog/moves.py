@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from catalog.errors import InvalidRequest, UnknownCategory
-from catalog.tree import normalise_path
+from catalog.tree import ancestors, normalise_path
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,10 @@ def require_known(
     known = {*filed, *(move.old for move in moves)}
     for one in classes:
         known |= {one, moved(one, moves)}
-    above = {one[:end] for one in known for end, sign in enumerate(f"{one}/") if sign == "/"}
-    if path in above:
+    categories = {node for one in known for node in ancestors(one)}
+    if path in categories:
         return
-    near = get_close_matches(path, sorted(above), n=3)
+    near = get_close_matches(path, sorted(categories), n=3)
     raise UnknownCategory(
         f"no product is filed at or below {path!r}, and it was not moved before.",
         where="old",

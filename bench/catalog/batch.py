@@ -14,10 +14,11 @@ import pyarrow.parquet as pq
 from bench.catalog.rates import PRODUCTS, large_manifest, measure_rates, probe_bundle
 from bench.figures import Figures
 from bench.steps import catalens
+from inference.batch import BatchConfig
 from inference.session import cores
 
 _ROUNDS: Final = 7
-_PART_ROWS: Final = 1_024  # `BatchConfig`'s own
+_PART_ROWS: Final = BatchConfig().part_rows
 
 
 def measure_batch(figures: Figures, work: Path) -> None:

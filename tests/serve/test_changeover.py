@@ -63,9 +63,9 @@ def held_back(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     free = threading.Event()
     real = reindexer._Filling.run
 
-    def waits(self: reindexer._Filling, progress: object) -> None:
+    def waits(self: reindexer._Filling, progress: reindexer.Progress | None) -> None:
         assert free.wait(30)
-        real(self, progress)  # type: ignore[arg-type]
+        real(self, progress)
 
     monkeypatch.setattr(reindexer._Filling, "run", waits)
     return free
@@ -162,8 +162,8 @@ def test_the_share_embedded_is_told_of_a_change_over_and_not_of_catching_up(
     filled, go_on = threading.Event(), threading.Event()
     real = reindexer._Filling.run
 
-    def stays(self: reindexer._Filling, progress: object) -> None:
-        real(self, progress)  # type: ignore[arg-type]
+    def stays(self: reindexer._Filling, progress: reindexer.Progress | None) -> None:
+        real(self, progress)
         filled.set()
         assert go_on.wait(30)
 
